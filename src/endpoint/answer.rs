@@ -1,0 +1,84 @@
+//! Answers, and the one place where errors become statuses.
+
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::protocol::{ErrorAnswer, ErrorBody};
+
+use super::request::NoRoute;
+
+/// An HTTP answer, as far as the endpoint decides it. Its body is JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Allow`, with a 405.
+    pub allow: Option<&'static str>,
+    /// `Retry-After` in seconds, with a 429 or 503.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: String,
+}
+
+/// The status that an error is answered with.
+pub const fn status_of(error: &StoreError) -> u16 {
+    match error {
+        StoreError::InvalidBatch(_)
+        | StoreError::InvalidStreamId(_)
+        | StoreError::InvalidName(_)
+        | StoreError::InvalidEventId(_)
+        | StoreError::InvalidPayload(_)
+        | StoreError::InvalidRequest(_)
+        | StoreError::UnknownEvent(_)
+        | StoreError::VersionOverflow(_) => 400,
+        StoreError::Unauthorized(_) => 401,
+        StoreError::Forbidden(_) => 403,
+        StoreError::VersionConflict(_) | StoreError::EventIdReused(_) | StoreError::EndpointReset(_) => 409,
+        StoreError::PayloadTooLarge { .. } => 413,
+        StoreError::ProtocolUnsupported(_) => 426,
+        StoreError::RateLimited { .. } => 429,
+        StoreError::UndecodableEvent { .. } | StoreError::StorageCorrupt(_) | StoreError::Internal(_) => 500,
+        StoreError::QuotaExceeded(_)
+        | StoreError::StorageUnavailable(_)
+        | StoreError::SchemaTooNew { .. }
+        | StoreError::Closed
+        | StoreError::Offline(_) => 503,
+    }
+}
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub(super) fn ok(body: &impl Serialize) -> Self {
+        match serde_json::to_string(body) {
+            Ok(body) => Self { status: 200, allow: None, retry_after: None, body },
+            Err(error) => Self::error(&StoreError::Internal(error.to_string())),
+        }
+    }
+
+    /// An error with its status and code.
+    pub fn error(error: &StoreError) -> Self {
+        let retry_after = match (error, status_of(error)) {
+            (StoreError::RateLimited { retry_after_ms }, _) => Some(retry_after_ms.div_ceil(1_000)),
+            (_, 503) => Some(1),
+            _ => None,
+        };
+        Self { retry_after, ..Self::failed(status_of(error), ErrorBody::from(error)) }
+    }
+
+    pub(super) fn no_route(no_route: &NoRoute) -> Self {
+        let body = |message: &str| ErrorBody { code: "INVALID_REQUEST".into(), message: message.into() };
+        match no_route {
+            NoRoute::NotFound => Self::failed(404, body("there is nothing at this path")),
+            NoRoute::MethodNotAllowed(allow) => {
+                Self { allow: Some(allow), ..Self::failed(405, body(&format!("this path takes {allow}"))) }
+            }
+            NoRoute::Invalid(error) => Self::error(error),
+        }
+    }
+
+    fn failed(status: u16, error: ErrorBody) -> Self {
+        // Two strings always become JSON; an empty body would only lose the message.
+        let body = serde_json::to_string(&ErrorAnswer { error }).unwrap_or_default();
+        Self { status, allow: None, retry_after: None, body }
+    }
+}

@@ -1,0 +1,193 @@
+//! The handler: parse, authorise, call, answer.
+
+use std::sync::Arc;
+
+use crate::error::{StoreError, at_most};
+use crate::event::{Commit, Limits, Place, RawEvent, SpaceId};
+use crate::maybe::{MaybeSend, MaybeSync};
+use crate::protocol::{self, ErrorBody, EventsAnswer, PushAnswer, PushOutcome, Pushed};
+use crate::store::{Backend, Query};
+use crate::version::{Cursor, EventVersion, ExpectedVersion, Outcome, VersionConflict};
+
+use super::answer::Answer;
+use super::request::{Request, Right, Route};
+
+/// Where an endpoint finds the logs of its spaces.
+pub trait Spaces: MaybeSend + MaybeSync {
+    /// The log of one space.
+    type Log: Backend;
+
+    /// The log of a space; a space that nobody wrote to is empty.
+    fn space(&self, space: &SpaceId) -> Arc<Self::Log>;
+
+    /// The identity of the storage: made with it, kept with it, another one after a reset.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    fn backend_id(&self) -> impl Future<Output = Result<String, StoreError>> + MaybeSend;
+}
+
+/// What an endpoint allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// What one commit may hold.
+    pub limits: Limits,
+    /// Commits of one push at most.
+    pub push_commits: usize,
+    /// Bytes of a request's body at most.
+    pub body_bytes: usize,
+    /// Events of a page at most, and where the client does not say.
+    pub page_events: usize,
+    /// Events in a conflict's report at most.
+    pub conflict_events: usize,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            push_commits: 1_000,
+            body_bytes: 16 << 20,
+            page_events: 1_000,
+            conflict_events: 1_000,
+        }
+    }
+}
+
+/// The endpoint over the logs of its spaces.
+pub struct Endpoint<S> {
+    spaces: S,
+    config: EndpointConfig,
+}
+
+impl<S: Spaces> Endpoint<S> {
+    /// An endpoint over these spaces.
+    pub const fn new(spaces: S, config: EndpointConfig) -> Self {
+        Self { spaces, config }
+    }
+
+    /// What it allows.
+    pub const fn config(&self) -> &EndpointConfig {
+        &self.config
+    }
+
+    /// The spaces that it serves.
+    pub const fn spaces(&self) -> &S {
+        &self.spaces
+    }
+
+    /// Answers a request. `authorize` says whether the caller has a right in a space.
+    pub async fn handle<A, F>(&self, request: Request, authorize: A) -> Answer
+    where
+        A: FnOnce(SpaceId, Right) -> F + MaybeSend,
+        F: Future<Output = Result<(), StoreError>> + MaybeSend,
+    {
+        let route = match request.route() {
+            Ok(route) => route,
+            Err(no_route) => return Answer::no_route(&no_route),
+        };
+        if let Some((space, right)) = route.needs()
+            && let Err(error) = authorize(space.clone(), right).await
+        {
+            return Answer::error(&error);
+        }
+        let answer = match route {
+            Route::Push { space } => self.push(&space, &request.body).await.map(|answer| Answer::ok(&answer)),
+            Route::Events { space, after, limit } => {
+                self.events(&space, after, limit).await.map(|answer| Answer::ok(&answer))
+            }
+            Route::Health => Ok(Answer::ok(&serde_json::json!({ "status": "ok" }))),
+            Route::Ready => self
+                .spaces
+                .backend_id()
+                .await
+                .map(|id| Answer::ok(&serde_json::json!({ "status": "ready", "backendId": id }))),
+        };
+        answer.unwrap_or_else(|error| Answer::error(&error))
+    }
+
+    async fn push(&self, space: &SpaceId, body: &[u8]) -> Result<PushAnswer, StoreError> {
+        at_most("body", body.len(), self.config.body_bytes, "bytes")?;
+        let pushed = protocol::read_push(body, &self.config.limits)?;
+        at_most("push", pushed.len(), self.config.push_commits, "commits")?;
+        let log = self.spaces.space(space);
+        let mut answers = Vec::with_capacity(pushed.len());
+        // What comes before the first faulty commit is written; the fault is that commit's alone.
+        let sound: Vec<Commit> = pushed.iter().map_while(|pushed| pushed.commit.clone().ok()).collect();
+        let appended = if sound.is_empty() { Vec::new() } else { log.append(sound.clone()).await? };
+        let mut refused = false;
+        for (commit, outcome) in sound.iter().zip(appended) {
+            refused |= !matches!(outcome, Outcome::Accepted(_));
+            answers.push(match outcome {
+                Outcome::Accepted(result) => PushOutcome::Accepted { result },
+                Outcome::NotAttempted => PushOutcome::NotAttempted { commit_id: commit.id() },
+                Outcome::Refused(StoreError::VersionConflict(conflict)) => {
+                    self.conflict(&*log, commit, conflict).await?
+                }
+                Outcome::Refused(error) => {
+                    PushOutcome::Rejected { commit_id: commit.id(), error: ErrorBody::from(&error) }
+                }
+            });
+        }
+        for Pushed { id, commit } in &pushed[answers.len()..] {
+            answers.push(match commit {
+                Err(error) if !refused => {
+                    PushOutcome::Rejected { commit_id: *id, error: ErrorBody::from(error) }
+                }
+                _ => PushOutcome::NotAttempted { commit_id: *id },
+            });
+            refused = true;
+        }
+        let head = log.read_feed(&Query { max_events: 1, backwards: true, ..Query::default() }).await?.head;
+        Ok(PushAnswer { backend_id: self.spaces.backend_id().await?, head, outcomes: answers })
+    }
+
+    /// A conflict with the events that the replica did not know.
+    async fn conflict(
+        &self,
+        log: &S::Log,
+        commit: &Commit,
+        conflict: VersionConflict,
+    ) -> Result<PushOutcome, StoreError> {
+        let mut events: Vec<RawEvent> = Vec::new();
+        for stream in &conflict.streams {
+            let from = match stream.expected {
+                ExpectedVersion::Exact(version) => version.next(),
+                ExpectedVersion::NoStream => EventVersion::new(1),
+                // The stream does not exist: there is nothing to show.
+                ExpectedVersion::Any | ExpectedVersion::NoCheck => continue,
+            };
+            let query = Query {
+                from_version: from,
+                max_events: self.config.conflict_events.saturating_sub(events.len()),
+                ..Query::default()
+            };
+            let slices = log.read_streams(std::slice::from_ref(&stream.stream_id), &query).await?;
+            events.extend(slices.into_iter().flat_map(|slice| slice.events));
+        }
+        events.sort_by_key(|event| event.place);
+        Ok(PushOutcome::Conflict { commit_id: commit.id(), streams: conflict.streams, events })
+    }
+
+    async fn events(
+        &self,
+        space: &SpaceId,
+        after: Cursor,
+        limit: Option<usize>,
+    ) -> Result<EventsAnswer, StoreError> {
+        let most = self.config.page_events;
+        let query = Query {
+            max_events: limit.map_or(most, |limit| limit.clamp(1, most)),
+            after: Some(Place::Confirmed(after.into())),
+            ..Query::default()
+        };
+        let page = self.spaces.space(space).read_feed(&query).await?;
+        Ok(EventsAnswer {
+            backend_id: self.spaces.backend_id().await?,
+            head: page.head,
+            cursor: page.cursor,
+            complete: page.complete,
+            events: page.events,
+        })
+    }
+}

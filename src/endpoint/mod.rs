@@ -1,0 +1,11 @@
+//! The endpoint: a request becomes an answer. No socket, no clock; hosts bring HTTP, a database and tokens.
+
+mod answer;
+mod handler;
+mod memory;
+mod request;
+
+pub use answer::{Answer, status_of};
+pub use handler::{Endpoint, EndpointConfig, Spaces};
+pub use memory::MemorySpaces;
+pub use request::{Request, Right, Route};

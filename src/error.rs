@@ -1,0 +1,156 @@
+//! The one error of the crate: a variant per failure, a stable code per variant, the same on every side.
+
+use crate::event::{EventId, InvalidEventId, InvalidJson, InvalidName, InvalidStreamId};
+use crate::version::VersionConflict;
+
+/// Why a store, a sync or an endpoint could not do what it was asked.
+///
+/// [`code`](Self::code) is stable: the same word here, in JavaScript (`error.code`) and on the wire.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A stream is not at the version that the batch expects. Read it again, decide again, write again.
+    #[error("{0}")]
+    VersionConflict(VersionConflict),
+    /// The batch contradicts itself or says nothing; nothing was written.
+    #[error("invalid batch: {0}")]
+    InvalidBatch(String),
+    /// A stream id is empty, too long, untrimmed or has a control character.
+    #[error("invalid stream id: {0}")]
+    InvalidStreamId(#[from] InvalidStreamId),
+    /// An event type, user id, correlation id or space is empty, too long or has a control character.
+    #[error("invalid name: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// An event or commit id is not a UUIDv7.
+    #[error("invalid id: {0}")]
+    InvalidEventId(#[from] InvalidEventId),
+    /// A payload or metadata cannot be carried as I-JSON.
+    #[error("invalid payload: {0}")]
+    InvalidPayload(#[from] InvalidJson),
+    /// A payload, an event's metadata or a batch is over its limit.
+    #[error("{what} is {size} {unit}; the limit is {limit}")]
+    PayloadTooLarge {
+        /// What is too large: `payload`, `metadata` or `batch`.
+        what: &'static str,
+        /// Its size.
+        size: usize,
+        /// What may be at most.
+        limit: usize,
+        /// The unit of both: `bytes` or `events`.
+        unit: &'static str,
+    },
+    /// An event id was written before with other content.
+    #[error("event id {0} was written before with other content; give the new event an id of its own")]
+    EventIdReused(EventId),
+    /// A stream would pass 2^53 - 1 events.
+    #[error("stream {0:?} would pass 2^53 - 1 events")]
+    VersionOverflow(String),
+    /// A stored event cannot be decoded into the type that was asked for.
+    #[error("event {id} of type {event_type:?} cannot be decoded: {reason}")]
+    UndecodableEvent {
+        /// The event.
+        id: EventId,
+        /// Its type, as stored.
+        event_type: String,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// An event that a read should start after is not in this store.
+    #[error("event {0} is not in this store; start from a cursor or from the beginning")]
+    UnknownEvent(EventId),
+    /// The browser or the disk has no room for the write; what was there stays readable.
+    #[error("no room left to write: {0}; free some, or ask for persistent storage")]
+    QuotaExceeded(String),
+    /// The storage cannot be opened or reached here.
+    #[error("storage is unavailable: {0}")]
+    StorageUnavailable(String),
+    /// A stored record is damaged; the message names it, the rest stays readable.
+    #[error("storage is damaged: {0}")]
+    StorageCorrupt(String),
+    /// The storage was written by a newer version of this library.
+    #[error("the storage has schema {found}, newer than {known} which this version knows; update the app")]
+    SchemaTooNew {
+        /// The schema on disk.
+        found: u32,
+        /// The newest that this version knows.
+        known: u32,
+    },
+    /// The store was closed.
+    #[error("the store is closed; open it again")]
+    Closed,
+    /// The endpoint could not be reached.
+    #[error("the endpoint cannot be reached: {0}")]
+    Offline(String),
+    /// The endpoint does not know who is asking.
+    #[error("unauthorized: {0}")]
+    Unauthorized(String),
+    /// The endpoint knows who is asking and refuses.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// The endpoint is another one than before, or lost what it had. Nothing local is lost.
+    #[error("the endpoint was reset: {0}")]
+    EndpointReset(String),
+    /// The endpoint speaks another version of the protocol.
+    #[error("protocol not supported: {0}")]
+    ProtocolUnsupported(String),
+    /// The message is not one of the protocol's.
+    #[error("invalid request: {0}")]
+    InvalidRequest(String),
+    /// The caller asks too often.
+    #[error("too many requests; try again in {retry_after_ms} ms")]
+    RateLimited {
+        /// How long to wait, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// Something failed that the caller cannot mend; the operation may be repeated.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl StoreError {
+    /// The stable code of this failure.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::VersionConflict(_) => "VERSION_CONFLICT",
+            Self::InvalidBatch(_) => "INVALID_BATCH",
+            Self::InvalidStreamId(_) => "INVALID_STREAM_ID",
+            Self::InvalidName(_) => "INVALID_NAME",
+            Self::InvalidEventId(_) => "INVALID_EVENT_ID",
+            Self::InvalidPayload(_) => "INVALID_PAYLOAD",
+            Self::PayloadTooLarge { .. } => "PAYLOAD_TOO_LARGE",
+            Self::EventIdReused(_) => "EVENT_ID_REUSED",
+            Self::VersionOverflow(_) => "VERSION_OVERFLOW",
+            Self::UndecodableEvent { .. } => "UNDECODABLE_EVENT",
+            Self::UnknownEvent(_) => "UNKNOWN_EVENT",
+            Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",
+            Self::StorageUnavailable(_) => "STORAGE_UNAVAILABLE",
+            Self::StorageCorrupt(_) => "STORAGE_CORRUPT",
+            Self::SchemaTooNew { .. } => "SCHEMA_TOO_NEW",
+            Self::Closed => "CLOSED",
+            Self::Offline(_) => "OFFLINE",
+            Self::Unauthorized(_) => "UNAUTHORIZED",
+            Self::Forbidden(_) => "FORBIDDEN",
+            Self::EndpointReset(_) => "ENDPOINT_RESET",
+            Self::ProtocolUnsupported(_) => "PROTOCOL_UNSUPPORTED",
+            Self::InvalidRequest(_) => "INVALID_REQUEST",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+impl From<VersionConflict> for StoreError {
+    fn from(conflict: VersionConflict) -> Self {
+        Self::VersionConflict(conflict)
+    }
+}
+
+/// Holds a size against its limit.
+pub(crate) fn at_most(
+    what: &'static str,
+    size: usize,
+    limit: usize,
+    unit: &'static str,
+) -> Result<(), StoreError> {
+    if size > limit { Err(StoreError::PayloadTooLarge { what, size, limit, unit }) } else { Ok(()) }
+}

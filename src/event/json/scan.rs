@@ -1,0 +1,335 @@
+//! One pass over a text that decides whether it is JSON and obeys the rules of [`Reason`].
+//!
+//! It allocates only for an object with many keys, and to say what is wrong. It never recurses deeper than
+//! [`MAX_DEPTH`], and no text takes more than O(n log n).
+
+use std::cmp::Ordering;
+
+use super::text::{CITED, hex, plain, unescaped};
+use super::{InvalidJson, Reason, number};
+
+/// How many arrays and objects may be nested: as many as `serde_json` decodes.
+pub const MAX_DEPTH: usize = 127;
+
+/// Up to so many keys, each new one is compared with all before it; beyond, they are sorted at the end.
+const FEW_KEYS: usize = 16;
+
+/// Checks syntax and rules.
+pub(super) fn check(text: &str) -> Result<(), InvalidJson> {
+    let mut scanner =
+        Scanner { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Keys::default(), escaped_keys: false };
+    scanner.document().map_err(|mut invalid| {
+        invalid.path.insert(0, '$');
+        *invalid
+    })
+}
+
+/// Boxed so that success, the common case, travels in a register.
+type Checked<T = ()> = Result<T, Box<InvalidJson>>;
+
+struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    /// The keys of all open objects, the innermost last.
+    keys: Keys<'a>,
+    /// Whether any key so far has an escape: only then can keys be equal that are spelled differently.
+    escaped_keys: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn document(&mut self) -> Checked {
+        self.value()?;
+        match self.next_token() {
+            None => Ok(()),
+            Some(_) => self.syntax("nothing after the value"),
+        }
+    }
+
+    fn value(&mut self) -> Checked {
+        match self.next_token() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            Some(b'N' | b'I') if self.rest().starts_with("NaN") || self.rest().starts_with("Infinity") => {
+                self.refuse(Reason::NotFinite, self.at)
+            }
+            _ => self.syntax("a value"),
+        }
+    }
+
+    fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Checked) -> Checked {
+        if self.depth == MAX_DEPTH {
+            return self.refuse(Reason::TooDeep { limit: MAX_DEPTH }, self.at);
+        }
+        self.depth += 1;
+        self.at += 1;
+        inner(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn array(&mut self) -> Checked {
+        if self.next_token() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        for index in 0_usize.. {
+            self.value().map_err(|invalid| within(invalid, &format!("[{index}]")))?;
+            match self.next_token() {
+                Some(b',') => self.at += 1,
+                Some(b']') => break,
+                _ => return self.syntax("',' or ']'"),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn object(&mut self) -> Checked {
+        if self.next_token() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        let base = self.keys.len;
+        loop {
+            if self.next_token() != Some(b'"') {
+                return self.syntax("a key in double quotes");
+            }
+            let key = self.key(base)?;
+            if self.next_token() != Some(b':') {
+                return self.syntax("':'");
+            }
+            self.at += 1;
+            self.value().map_err(|invalid| within_key(invalid, key))?;
+            match self.next_token() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                _ => return self.syntax("',' or '}'"),
+            }
+        }
+        self.at += 1;
+        self.forget_keys(base)
+    }
+
+    fn key(&mut self, base: usize) -> Checked<&'a str> {
+        let (key, escaped) = self.string()?;
+        self.escaped_keys |= escaped;
+        let before = &self.keys.all()[base..];
+        if before.len() < FEW_KEYS && before.iter().any(|known| self.same_key(known, key)) {
+            return self.duplicate(key);
+        }
+        self.keys.push(key);
+        Ok(key)
+    }
+
+    fn same_key(&self, one: &str, other: &str) -> bool {
+        one == other || (self.escaped_keys && unescaped(one).eq(unescaped(other)))
+    }
+
+    fn forget_keys(&mut self, base: usize) -> Checked {
+        if self.keys.len - base > FEW_KEYS {
+            let escaped = self.escaped_keys;
+            let keys = &mut self.keys.all_mut()[base..];
+            let by_content = |one: &&str, other: &&str| match escaped {
+                false => one.cmp(other),
+                true => unescaped(one).cmp(unescaped(other)),
+            };
+            // Equal keys stay in the order of the text, so that the later one is the one at fault.
+            keys.sort_by(by_content);
+            let twice = keys.windows(2).find(|pair| by_content(&pair[0], &pair[1]) == Ordering::Equal);
+            if let Some(key) = twice.map(|pair| pair[1]) {
+                return self.duplicate(key);
+            }
+        }
+        self.keys.truncate(base);
+        Ok(())
+    }
+
+    #[cold]
+    fn duplicate<T>(&self, key: &'a str) -> Checked<T> {
+        let at = key.as_ptr().addr() - self.text.as_ptr().addr() - 1;
+        let name = unescaped(key).take(CITED).collect();
+        self.refuse(Reason::DuplicateKey(name), at).map_err(|invalid| within_key(invalid, key))
+    }
+
+    /// What is between the quotes, and whether it has an escape.
+    fn string(&mut self) -> Checked<(&'a str, bool)> {
+        self.at += 1;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += plain(&self.bytes[self.at..]);
+            match self.peek() {
+                Some(b'"') => {
+                    let inner = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok((inner, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return self.syntax("control characters to be escaped"),
+                None => return self.syntax("a closing quote"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Checked {
+        let start = self.at;
+        match self.bytes.get(start + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 2;
+                return Ok(());
+            }
+            Some(b'u') => self.at += 2,
+            _ => return self.syntax("one of \" \\ / b f n r t u after a backslash"),
+        }
+        match self.hex()? {
+            0 => self.refuse(Reason::NulCharacter, start),
+            0xD800..0xDC00 => {
+                let low = self.rest().starts_with("\\u");
+                self.at += if low { 2 } else { 0 };
+                match low.then(|| self.hex()).transpose()? {
+                    Some(0xDC00..0xE000) => Ok(()),
+                    _ => self.refuse(Reason::LoneSurrogate, start),
+                }
+            }
+            0xDC00..0xE000 => self.refuse(Reason::LoneSurrogate, start),
+            _ => Ok(()),
+        }
+    }
+
+    fn hex(&mut self) -> Checked<u16> {
+        match self.bytes.get(self.at..).and_then(hex) {
+            Some(unit) => {
+                self.at += 4;
+                Ok(unit)
+            }
+            None => self.syntax("four hexadecimal digits after \\u"),
+        }
+    }
+
+    fn number(&mut self) -> Checked {
+        let start = self.at;
+        self.at += usize::from(self.bytes[start] == b'-');
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        let integer = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        let mantissa = self.at;
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let literal = &self.text[start..self.at];
+        let checked = number::check(literal, integer - start, mantissa - start);
+        checked.or_else(|reason| self.refuse(reason, start))
+    }
+
+    fn digits(&mut self) -> Checked {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { self.syntax("a digit") } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &'static str) -> Checked {
+        if self.rest().starts_with(word) {
+            self.at += word.len();
+            return Ok(());
+        }
+        self.syntax(word)
+    }
+
+    fn next_token(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+        self.peek()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    #[cold]
+    fn syntax<T>(&self, expected: &'static str) -> Checked<T> {
+        self.refuse(Reason::Syntax(expected), self.at)
+    }
+
+    #[cold]
+    fn refuse<T>(&self, reason: Reason, at: usize) -> Checked<T> {
+        Err(Box::new(InvalidJson { reason, at, path: String::new() }))
+    }
+}
+
+/// The keys of the open objects: a few without an allocation, any number with one.
+#[derive(Default)]
+struct Keys<'a> {
+    few: [&'a str; 32],
+    many: Vec<&'a str>,
+    len: usize,
+}
+
+impl<'a> Keys<'a> {
+    /// All of them. Once they have moved to the heap they stay there.
+    fn all(&self) -> &[&'a str] {
+        if self.many.is_empty() { &self.few[..self.len] } else { &self.many[..self.len] }
+    }
+
+    fn all_mut(&mut self) -> &mut [&'a str] {
+        if self.many.is_empty() { &mut self.few[..self.len] } else { &mut self.many[..self.len] }
+    }
+
+    fn push(&mut self, key: &'a str) {
+        if self.many.is_empty() {
+            if let Some(place) = self.few.get_mut(self.len) {
+                *place = key;
+                self.len += 1;
+                return;
+            }
+            self.many.extend(self.few);
+        }
+        self.many.truncate(self.len);
+        self.many.push(key);
+        self.len += 1;
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.len = len;
+    }
+}
+
+#[cold]
+fn within(mut invalid: Box<InvalidJson>, segment: &str) -> Box<InvalidJson> {
+    invalid.path.insert_str(0, segment);
+    invalid
+}
+
+#[cold]
+fn within_key(invalid: Box<InvalidJson>, key: &str) -> Box<InvalidJson> {
+    let name: String = unescaped(key).take(CITED).collect();
+    let plain =
+        !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || character == '_');
+    within(invalid, &if plain { format!(".{name}") } else { format!("[{name:?}]") })
+}

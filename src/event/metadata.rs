@@ -1,0 +1,79 @@
+//! Who, when, why: what every event carries beside its payload.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{CausationId, CorrelationId, StoredEvent, UserId};
+
+/// What is known about how an event came to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventMetadata {
+    /// Who triggered this event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Ties events together across services.
+    pub correlation_id: CorrelationId,
+    /// What caused this event, usually the id of an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<CausationId>,
+    /// The version of the payload's schema, from 1; see [`Upcasters`](super::Upcasters).
+    #[serde(default = "first_schema", skip_serializing_if = "is_first_schema")]
+    pub schema_version: u32,
+    /// Anything else, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom: BTreeMap<String, Value>,
+}
+
+const fn first_schema() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_first_schema(version: &u32) -> bool {
+    *version == 1
+}
+
+impl EventMetadata {
+    /// Metadata with a fresh correlation id and nothing else.
+    #[expect(clippy::new_without_default, reason = "a default should not be random")]
+    pub fn new() -> Self {
+        Self::correlated(CorrelationId::new())
+    }
+
+    /// Metadata with this correlation id and nothing else.
+    pub fn correlated(correlation_id: CorrelationId) -> Self {
+        Self { user_id: None, correlation_id, causation_id: None, schema_version: 1, custom: BTreeMap::new() }
+    }
+
+    /// States who triggered the event.
+    #[must_use]
+    pub fn with_user_id(mut self, user_id: UserId) -> Self {
+        self.user_id = Some(user_id);
+        self
+    }
+
+    /// Ties the event to others.
+    #[must_use]
+    pub fn with_correlation_id(mut self, correlation_id: CorrelationId) -> Self {
+        self.correlation_id = correlation_id;
+        self
+    }
+
+    /// States that an earlier event caused this one: its id becomes the causation, its correlation is kept.
+    #[must_use]
+    pub fn caused_by<E>(mut self, event: &StoredEvent<E>) -> Self {
+        self.causation_id = Some(event.id.into());
+        self.correlation_id = event.metadata.correlation_id.clone();
+        self
+    }
+
+    /// Adds a value under a name of the app's choice.
+    #[must_use]
+    pub fn with_custom(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.custom.insert(name.into(), value.into());
+        self
+    }
+}

@@ -1,0 +1,77 @@
+//! A conflict as the app gets it, and what the app can answer.
+
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::event::{Commit, CommitId, RawEvent};
+use crate::protocol::ErrorBody;
+use crate::store::{Query, Refusal, Replica};
+use crate::version::{EventVersion, ExpectedVersion, StreamConflict};
+
+/// A commit that the endpoint did not take, with what is needed to decide what becomes of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conflict {
+    /// The commit.
+    pub commit_id: CommitId,
+    /// The streams that are not as it expects; empty where it was rejected for another reason.
+    pub streams: Vec<StreamConflict>,
+    /// That other reason.
+    pub rejected: Option<ErrorBody>,
+    /// What others wrote to these streams since, in feed order.
+    pub remote_events: Vec<RawEvent>,
+    /// What the commit wants to write.
+    pub local_events: Vec<RawEvent>,
+}
+
+/// What becomes of a commit in conflict.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resolution {
+    /// The same events on top of the versions that are there now.
+    Rebase,
+    /// Other events in its place.
+    Replace(Commit),
+    /// Nothing: the commit is given up.
+    Drop,
+    /// It is kept and not pushed, and what came after it waits, until the app resolves it.
+    Park,
+}
+
+impl Conflict {
+    /// Gathers what the replica knows about a commit that was refused.
+    pub(super) async fn gather<R: Replica>(
+        replica: &R,
+        commit_id: CommitId,
+        refusal: &Refusal,
+    ) -> Result<Self, StoreError> {
+        let (streams, rejected) = match refusal {
+            Refusal::Conflict(conflict) => (conflict.streams.clone(), None),
+            Refusal::Rejected(error) => (Vec::new(), Some(error.clone())),
+        };
+        let mut remote_events = Vec::new();
+        for stream in &streams {
+            let from_version = match stream.expected {
+                ExpectedVersion::Exact(version) => version.next(),
+                ExpectedVersion::NoStream | ExpectedVersion::Any | ExpectedVersion::NoCheck => {
+                    EventVersion::new(1)
+                }
+            };
+            let query = Query { from_version, pending: false, ..Query::default() };
+            let slices = replica.read_streams(std::slice::from_ref(&stream.stream_id), &query).await?;
+            remote_events.extend(slices.into_iter().flat_map(|slice| slice.events));
+        }
+        remote_events.sort_by_key(|event| event.place);
+        let mut local_events = pending_events(replica).await?;
+        local_events.retain(|event| event.commit_id == commit_id);
+        Ok(Self { commit_id, streams, rejected, remote_events, local_events })
+    }
+}
+
+/// Every pending event of a replica.
+async fn pending_events<R: Replica>(replica: &R) -> Result<Vec<RawEvent>, StoreError> {
+    let cursor = replica.state().await?.cursor;
+    let query = Query { after: Some(crate::event::Place::Confirmed(cursor.into())), ..Query::default() };
+    let mut events = replica.read_feed(&query).await?.events;
+    events.retain(|event| event.place.position().is_none());
+    Ok(events)
+}

@@ -1,0 +1,17 @@
+//! Sync: what was written here reaches the endpoint once and in order; what others wrote arrives here; what
+//! does not fit together is a question to the app.
+//!
+//! The [`Machine`] decides and does nothing; the [`Engine`] does what it says on a replica and a [`Host`].
+
+mod backoff;
+mod conflict;
+mod engine;
+mod host;
+mod machine;
+mod status;
+
+pub use conflict::{Conflict, Resolution};
+pub use engine::{Engine, SyncConfig};
+pub use host::{Host, HostResponse};
+pub use machine::{Failure, Input, Machine, Step};
+pub use status::{SyncState, SyncStatus};

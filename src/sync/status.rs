@@ -1,0 +1,45 @@
+//! What an app can show of a sync.
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ErrorBody;
+use crate::version::{Cursor, Position};
+
+/// What a sync is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SyncState {
+    /// Nothing waits on either side.
+    #[default]
+    Idle,
+    /// Taking in what others wrote.
+    Pulling,
+    /// Handing over what was written here.
+    Pushing,
+    /// A commit is parked; it and what came after it wait for the app.
+    Conflicted,
+    /// The endpoint cannot be reached or does not serve; it is tried again.
+    Offline,
+    /// Ended, by the app or by an error that a repetition does not mend.
+    Stopped,
+}
+
+/// A sync at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStatus {
+    /// What it is doing.
+    pub state: SyncState,
+    /// Commits in the outbox.
+    pub pending_commits: u64,
+    /// Events in them.
+    pub pending_events: u64,
+    /// The position up to which the local log is confirmed.
+    pub confirmed: Cursor,
+    /// The endpoint's last position, as far as it is known.
+    pub head: Position,
+    /// What went wrong last; none once it went well again.
+    pub last_error: Option<ErrorBody>,
+    /// Milliseconds until the next try, while waiting for one after an error.
+    pub next_retry_ms: Option<u64>,
+}
