@@ -38,7 +38,7 @@ struct State {
 }
 
 /// The part of an id that orders it, but for its random bits.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Tick {
     millis: u64,
     counter: u32,

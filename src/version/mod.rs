@@ -3,6 +3,8 @@
 mod admission;
 mod number;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use admission::{Admission, Known, Outcome, Positions, WriteResult};
 pub use number::{Cursor, EventVersion, NumberTooLarge, Position};
