@@ -1,0 +1,111 @@
+// Builds the wasm modules: compile with Cargo, generate the JavaScript glue, shrink.
+
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { npmProgram, ROOT, run } from './run.mjs';
+import { WASM_TARGET } from './setup.mjs';
+import { digest, fresh, unstamp, writeStamp } from './stamp.mjs';
+import { Failure, say, step } from './step.mjs';
+
+/**
+ * The modules by name: each is the library with one Cargo feature of the same name.
+ * @type {Record<string, { profile: string, shrink: boolean }>}
+ */
+export const MODULES = {
+  client: { profile: 'wasm', shrink: true },
+  endpoint: { profile: 'wasm', shrink: true },
+  contract: { profile: 'wasm-test', shrink: false },
+};
+
+/** What rustc emits for this target; the optimizer may use it, and needs to be told. */
+const WASM_FEATURES = [
+  'bulk-memory',
+  'multivalue',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'reference-types',
+  'sign-ext',
+];
+
+/** Apart from the library's own target folder, so that neither build makes the other start anew. */
+const TOOLS_DIR = 'target/tools';
+const TOOLS_PROFILE = 'wasm-test';
+const EXE = process.platform === 'win32' ? '.exe' : '';
+const BINDGEN = `${TOOLS_DIR}/${TOOLS_PROFILE}/bindgen${EXE}`;
+
+const GLUE = ['eventcore.js', 'eventcore.d.ts', 'eventcore_bg.wasm'];
+
+/** What a wasm module is made of. */
+export function moduleInputs() {
+  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', 'js/tools/wasm.mjs'];
+}
+
+export function moduleOutputs(name) {
+  return GLUE.map((file) => `dist/wasm/${name}/${file}`);
+}
+
+/** Compiles one module into `dist/wasm/<name>/`. To be called under the build lock. */
+export async function buildModule(name) {
+  const { profile, shrink } = MODULES[name];
+  const work = path.join(ROOT, 'target', 'glue', name);
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+
+  await step(`compiling the wasm module ${name}`, async () => {
+    const where = ['--lib', '--target', WASM_TARGET, '--profile', profile, '--features', name];
+    await run('cargo', ['build', '--quiet', ...where]);
+    // Every module is compiled to the same place: it is taken away before the next one overwrites it.
+    copyFileSync(
+      path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'),
+      path.join(work, 'compiled.wasm'),
+    );
+  });
+  await buildBindgen();
+  await step(`generating the glue of ${name}`, () =>
+    run(path.join(ROOT, BINDGEN), [path.join(work, 'compiled.wasm'), work, 'eventcore']),
+  );
+  if (shrink) {
+    const module = path.join(work, 'eventcore_bg.wasm');
+    const flags = WASM_FEATURES.map((feature) => `--enable-${feature}`);
+    await step(`shrinking ${name}`, () =>
+      run(...npmProgram('binaryen', 'wasm-opt', ['-Oz', ...flags, module, '-o', `${module}.opt`])),
+    );
+    renameSync(`${module}.opt`, module);
+  }
+  deliver(work, name);
+}
+
+/** Puts the finished files in place; until here the former ones could be used. */
+function deliver(work, name) {
+  const out = path.join(ROOT, 'dist', 'wasm', name);
+  mkdirSync(out, { recursive: true });
+  for (const file of [...GLUE, 'eventcore_bg.wasm.d.ts'])
+    renameSync(path.join(work, file), path.join(out, file));
+  rmSync(work, { recursive: true });
+  say(`  dist/wasm/${name}: ${(statSync(path.join(out, 'eventcore_bg.wasm')).size / 1000).toFixed(0)} kB`);
+}
+
+async function buildBindgen() {
+  const key = digest(['src/bin/bindgen.rs'], [bindgenVersion()]);
+  const stamp = `${TOOLS_DIR}/bindgen.stamp`;
+  if (fresh(stamp, key, [BINDGEN])) return;
+  unstamp(stamp);
+  await step('compiling the glue generator (once)', () =>
+    run('cargo', [
+      ...['build', '--quiet', '--bin', 'bindgen', '--features', 'bindgen'],
+      ...['--profile', TOOLS_PROFILE, '--target-dir', TOOLS_DIR],
+    ]),
+  );
+  writeStamp(stamp, key);
+}
+
+/** The one version in the lock file; the library's own changes do not matter to the generator. */
+function bindgenVersion() {
+  const lock = readFileSync(path.join(ROOT, 'Cargo.lock'), 'utf8');
+  const version = /name = "wasm-bindgen-cli-support"\r?\nversion = "([^"]+)"/.exec(lock)?.[1];
+  if (!version)
+    throw new Failure('Cargo.lock does not name wasm-bindgen-cli-support', {
+      next: 'git checkout Cargo.lock',
+    });
+  return version;
+}
