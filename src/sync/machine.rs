@@ -285,3 +285,6 @@ fn confirmed(commit: &Commit, result: &WriteResult) -> Vec<RawEvent> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
