@@ -146,7 +146,7 @@ pub struct EventsAnswer {
     pub cursor: Cursor,
     /// Whether there was nothing more to read.
     pub complete: bool,
-    /// The events, in order.
+    /// The events, in order; the last one ends its commit.
     pub events: Vec<RawEvent>,
 }
 

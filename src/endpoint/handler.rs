@@ -6,7 +6,7 @@ use crate::error::{StoreError, at_most};
 use crate::event::{Commit, Limits, Place, RawEvent, SpaceId};
 use crate::maybe::{MaybeSend, MaybeSync};
 use crate::protocol::{self, ErrorBody, EventsAnswer, PushAnswer, PushOutcome, Pushed};
-use crate::store::{Backend, Query};
+use crate::store::{Backend, FeedSlice, Query};
 use crate::version::{Cursor, EventVersion, ExpectedVersion, Outcome, VersionConflict};
 
 use super::answer::Answer;
@@ -25,6 +25,18 @@ pub trait Spaces: MaybeSend + MaybeSync {
     /// # Errors
     /// A failure of the storage.
     fn backend_id(&self) -> impl Future<Output = Result<String, StoreError>> + MaybeSend;
+}
+
+impl<S: Spaces> Spaces for Arc<S> {
+    type Log = S::Log;
+
+    fn space(&self, space: &SpaceId) -> Arc<S::Log> {
+        S::space(self, space)
+    }
+
+    fn backend_id(&self) -> impl Future<Output = Result<String, StoreError>> + MaybeSend {
+        S::backend_id(self)
+    }
 }
 
 /// What an endpoint allows.
@@ -176,12 +188,8 @@ impl<S: Spaces> Endpoint<S> {
         limit: Option<usize>,
     ) -> Result<EventsAnswer, StoreError> {
         let most = self.config.page_events;
-        let query = Query {
-            max_events: limit.map_or(most, |limit| limit.clamp(1, most)),
-            after: Some(Place::Confirmed(after.into())),
-            ..Query::default()
-        };
-        let page = self.spaces.space(space).read_feed(&query).await?;
+        let log = self.spaces.space(space);
+        let page = whole_commits(&*log, after, limit.map_or(most, |limit| limit.clamp(1, most))).await?;
         Ok(EventsAnswer {
             backend_id: self.spaces.backend_id().await?,
             head: page.head,
@@ -189,5 +197,30 @@ impl<S: Spaces> Endpoint<S> {
             complete: page.complete,
             events: page.events,
         })
+    }
+}
+
+/// A page of the feed that ends where a commit ends: a replica never holds half of one, not even for a moment.
+/// It has about `limit` events; more only where a single commit has more.
+async fn whole_commits<B: Backend>(log: &B, after: Cursor, limit: usize) -> Result<FeedSlice, StoreError> {
+    let mut room = limit;
+    loop {
+        // One event more than fits tells whether the last commit that fits goes on behind it.
+        let query = Query {
+            max_events: room.saturating_add(1),
+            after: Some(Place::Confirmed(after.into())),
+            ..Query::default()
+        };
+        let mut page = log.read_feed(&query).await?;
+        if page.events.len() <= room {
+            return Ok(page);
+        }
+        let next = page.events[room].commit_id;
+        let whole = page.events.iter().position(|event| event.commit_id == next).unwrap_or(room);
+        page.events.truncate(whole);
+        if let Some(last) = page.events.last().and_then(|event| event.place.position()) {
+            return Ok(FeedSlice { cursor: last.into(), complete: false, ..page });
+        }
+        room = room.saturating_mul(2);
     }
 }

@@ -1,0 +1,2 @@
+-- Undoes an append, and lets go of the space's lock.
+rollback

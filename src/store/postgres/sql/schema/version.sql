@@ -1,0 +1,3 @@
+-- How far the tables were migrated; asked under the lock.
+select schema_version::text
+from {schema}.endpoint

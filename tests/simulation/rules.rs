@@ -1,0 +1,114 @@
+//! The rules that hold after every step, as a judge who sees everything checks them.
+
+use std::collections::{HashMap, HashSet};
+
+use eventcore_web::event::{CommitId, EventId, RawEvent, StreamId};
+use eventcore_web::store::memory::MemoryBackend;
+use eventcore_web::store::{Backend, Query, Replica};
+use futures_util::FutureExt;
+
+/// What the judge remembers of one replica.
+#[derive(Default)]
+pub struct Memory {
+    /// Events whose write was acknowledged, by commit.
+    pub acknowledged: HashMap<CommitId, Vec<EventId>>,
+    /// Its commits in the order in which they entered the outbox.
+    order: Vec<CommitId>,
+    known: HashSet<CommitId>,
+}
+
+/// Every event, confirmed and pending.
+pub fn feed(log: &MemoryBackend) -> Vec<RawEvent> {
+    log.read_feed(&Query::default())
+        .now_or_never()
+        .expect("memory answers at once")
+        .expect("memory is open")
+        .events
+}
+
+pub fn outbox(log: &MemoryBackend) -> Vec<CommitId> {
+    let waiting = log.outbox(usize::MAX, usize::MAX).now_or_never().expect("memory answers at once");
+    waiting.expect("memory is open").iter().map(|waiting| waiting.commit.id()).collect()
+}
+
+/// The endpoint's own log: positions dense, versions without holes, no event twice.
+pub fn check_log(log: &[RawEvent]) -> Result<(), String> {
+    let mut ids = HashSet::new();
+    let mut versions: HashMap<&StreamId, u64> = HashMap::new();
+    for (event, position) in log.iter().zip(1..) {
+        if event.place.position().map(|position| position.get()) != Some(position) {
+            return Err(format!("event {} is not at position {position}", event.id));
+        }
+        let version = versions.entry(&event.stream_id).or_default();
+        *version += 1;
+        if event.version.get() != *version {
+            return Err(format!("{:?} has a hole before version {}", event.stream_id, event.version));
+        }
+        if !ids.insert(event.id) {
+            return Err(format!("event {} is there twice", event.id));
+        }
+    }
+    Ok(())
+}
+
+impl Memory {
+    /// A replica against the endpoint's log, of which it must be a prefix.
+    pub fn check(
+        &mut self,
+        replica: &MemoryBackend,
+        truth: &[RawEvent],
+        dropped: &HashSet<CommitId>,
+    ) -> Result<(), String> {
+        let feed = feed(replica);
+        let confirmed = feed.iter().take_while(|event| event.place.position().is_some()).count();
+        if truth.len() < confirmed || feed[..confirmed] != truth[..confirmed] {
+            return Err("the confirmed log is not how the endpoint's log begins".into());
+        }
+        let mut ids = HashSet::new();
+        if let Some(twice) = feed.iter().find(|event| !ids.insert(event.id)) {
+            return Err(format!("event {} is confirmed and pending, or twice one of them", twice.id));
+        }
+        for (commit, events) in &self.acknowledged {
+            if dropped.contains(commit) {
+                continue;
+            }
+            if let Some(lost) = events.iter().find(|id| !ids.contains(*id)) {
+                return Err(format!("event {lost} of commit {commit} was acknowledged and is lost"));
+            }
+        }
+        for commit in outbox(replica) {
+            if self.known.insert(commit) {
+                self.order.push(commit);
+            }
+        }
+        Ok(())
+    }
+
+    /// The order in which a replica made its commits is the order in which they stand in the log.
+    pub fn check_order(&self, truth: &[RawEvent]) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        let confirmed: Vec<CommitId> = truth
+            .iter()
+            .map(|event| event.commit_id)
+            .filter(|commit| self.known.contains(commit) && seen.insert(*commit))
+            .collect();
+        let expected: Vec<CommitId> =
+            self.order.iter().copied().filter(|commit| seen.contains(commit)).collect();
+        match confirmed == expected {
+            true => Ok(()),
+            false => Err(format!("commits were made as {expected:?} and stand as {confirmed:?}")),
+        }
+    }
+
+    /// Every acknowledged event that was not given up stands in the endpoint's log, once.
+    pub fn check_end(&self, truth: &[RawEvent], dropped: &HashSet<CommitId>) -> Result<(), String> {
+        let ids: HashSet<EventId> = truth.iter().map(|event| event.id).collect();
+        for (commit, events) in &self.acknowledged {
+            let there = events.iter().filter(|id| ids.contains(*id)).count();
+            if there != events.len() && (there > 0 || !dropped.contains(commit)) {
+                return Err(format!("of commit {commit} {there} of {} events arrived", events.len()));
+            }
+        }
+        Ok(())
+    }
+}
