@@ -9,10 +9,13 @@ pub mod error;
 pub mod event;
 mod maybe;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod state;
 pub mod store;
 pub mod sync;
 pub mod testing;
+mod timer;
 pub mod version;
 #[cfg(target_family = "wasm")]
 mod wasm;

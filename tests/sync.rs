@@ -1,6 +1,8 @@
 //! Sync from end to end in one process: real engines and replicas, the real endpoint, a connection that the
 //! tests break. Time is virtual. A failure prints its seed; `SEED=… cargo test --test sync` replays it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,8 @@
 mod answer;
 mod handler;
 mod memory;
+#[cfg(any(feature = "server", feature = "endpoint"))]
+mod postgres;
 mod request;
 
 pub use answer::{Answer, status_of};

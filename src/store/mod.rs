@@ -4,18 +4,29 @@
 //! [`Store`] makes an `EventStore` of it.
 
 mod backend;
+mod batch_writer;
+mod cache;
+mod chaos;
+#[cfg(all(target_family = "wasm", feature = "client"))]
+pub mod indexeddb;
 pub mod memory;
 mod options;
 mod outbox;
 mod port;
+#[cfg(any(feature = "server", feature = "endpoint"))]
+pub mod postgres;
 mod replica;
 mod subscription;
 mod typed;
 
 pub use backend::{Backend, FeedSlice, Query, StreamSlice};
+pub use batch_writer::{BatchWriteError, FailedBatch, Progress, write_in_batches, write_stream_in_batches};
+pub use cache::CachedEventStore;
+pub use chaos::{ChaosConfig, ChaosEventStore, FailureMoment};
 pub use memory::InMemoryEventStore;
 pub use options::{After, ReadOptions, SubscriptionOptions};
 pub use port::{EventStore, FeedPage};
 pub use replica::{OutboxCommit, Refusal, Replica, ReplicaState, Rewrite, Settlement};
 pub use subscription::EventSubscription;
+pub(crate) use subscription::Follower;
 pub use typed::Store;

@@ -51,67 +51,72 @@ impl<E> Stream for EventSubscription<E> {
     }
 }
 
-struct Follower<B> {
+/// Follows the feed of a backend in pages of stored events.
+pub(crate) struct Follower<B> {
     backend: Arc<B>,
     query: Query,
-    read: VecDeque<RawEvent>,
     /// Pending events that were delivered, so that their confirmation does not deliver them again.
     delivered: HashSet<EventId>,
-    failed: bool,
 }
 
-pub(super) fn follow<B: Backend, E: Event>(
-    backend: Arc<B>,
+/// A subscription to the events that a follower reads, decoded.
+pub(super) fn decoded<B: Backend, E: Event>(
+    follower: Follower<B>,
     upcasters: Upcasters,
-    query: Query,
 ) -> EventSubscription<E> {
-    let follower =
-        Follower { backend, query, read: VecDeque::new(), delivered: HashSet::new(), failed: false };
-    EventSubscription::from_stream(stream::unfold(follower, move |mut follower| {
+    let state = (follower, VecDeque::new(), false);
+    EventSubscription::from_stream(stream::unfold(state, move |(mut follower, mut read, failed)| {
         let upcasters = upcasters.clone();
         async move {
-            if follower.failed {
+            if failed {
                 return None;
             }
-            let event = follower.next().await.and_then(|raw| decode(&upcasters, raw));
-            follower.failed = event.is_err();
-            Some((event, follower))
+            if read.is_empty() {
+                match follower.next_page().await {
+                    Ok(page) => read = page.into(),
+                    Err(error) => return Some((Err(error), (follower, read, true))),
+                }
+            }
+            let event = decode(&upcasters, read.pop_front()?);
+            let failed = event.is_err();
+            Some((event, (follower, read, failed)))
         }
     }))
 }
 
 impl<B: Backend> Follower<B> {
-    async fn next(&mut self) -> Result<RawEvent, StoreError> {
+    pub(super) fn new(backend: Arc<B>, query: Query) -> Self {
+        Self { backend, query, delivered: HashSet::new() }
+    }
+
+    /// The next events, at least one, as soon as there are any.
+    pub(crate) async fn next_page(&mut self) -> Result<Vec<RawEvent>, StoreError> {
         loop {
-            if let Some(event) = self.read.pop_front() {
-                return Ok(event);
-            }
             let change = self.backend.listen();
-            if self.read_on().await? {
+            let (events, complete) = self.read_on().await?;
+            if !events.is_empty() {
+                return Ok(events);
+            }
+            if complete {
                 change.await;
             }
         }
     }
 
-    /// Reads the next page; answers whether there was nothing more to read.
-    async fn read_on(&mut self) -> Result<bool, StoreError> {
+    /// Reads on; answers also whether there was nothing more to read.
+    async fn read_on(&mut self) -> Result<(Vec<RawEvent>, bool), StoreError> {
         // Pending events that were delivered stand behind the confirmed ones and are read again with every
         // page until they are confirmed, so the page leaves room for them.
         let query = Query {
             max_events: self.query.max_events.saturating_add(self.delivered.len()),
             ..self.query.clone()
         };
-        let page = self.backend.read_feed(&query).await?;
-        for event in page.events {
-            let seen = match event.place {
-                Place::Confirmed(_) => self.delivered.remove(&event.id),
-                Place::Pending(_) => !self.delivered.insert(event.id),
-            };
-            if !seen {
-                self.read.push_back(event);
-            }
-        }
+        let mut page = self.backend.read_feed(&query).await?;
+        page.events.retain(|event| match event.place {
+            Place::Confirmed(_) => !self.delivered.remove(&event.id),
+            Place::Pending(_) => self.delivered.insert(event.id),
+        });
         self.query.after = Some(Place::Confirmed(page.cursor.into()));
-        Ok(page.complete && self.read.is_empty())
+        Ok((page.events, page.complete))
     }
 }

@@ -12,8 +12,8 @@ use crate::maybe::MaybeSend;
 use crate::version::{EventVersion, WriteResult};
 
 use super::{
-    After, Backend, EventStore, EventSubscription, FeedPage, Query, ReadOptions, SubscriptionOptions,
-    subscription,
+    After, Backend, EventStore, EventSubscription, FeedPage, Follower, Query, ReadOptions,
+    SubscriptionOptions, subscription,
 };
 
 /// Events of a page of the feed where the reader does not say.
@@ -68,7 +68,29 @@ impl<B: Backend, E: Event> Store<B, E> {
         self.backend.close();
     }
 
-    /// What a reader asked for, as backends take it.
+    /// What a reader of streams asked for, as backends take it.
+    pub(crate) async fn stream_query(&self, options: ReadOptions) -> Result<Query, StoreError> {
+        self.query(options, usize::MAX).await
+    }
+
+    /// What a reader of the feed asked for, as backends take it.
+    pub(crate) async fn feed_query(&self, options: ReadOptions) -> Result<Query, StoreError> {
+        self.query(options, PAGE).await
+    }
+
+    /// Follows the feed in pages of stored events.
+    pub(crate) async fn follow(&self, options: SubscriptionOptions) -> Result<Follower<B>, StoreError> {
+        let query = Query {
+            max_events: options.buffer.unwrap_or(subscription::BUFFER).max(1),
+            after: self.place(options.after).await?,
+            event_types: options.event_types.into_iter().collect(),
+            stream_prefix: options.stream_prefix.unwrap_or_default(),
+            pending: !options.confirmed_only,
+            ..Query::default()
+        };
+        Ok(Follower::new(Arc::clone(&self.backend), query))
+    }
+
     async fn query(&self, options: ReadOptions, page: usize) -> Result<Query, StoreError> {
         Ok(Query {
             from_version: options.from_version.unwrap_or_default(),
@@ -101,7 +123,7 @@ impl<B: Backend, E: Event> EventStore for Store<B, E> {
         stream_ids: &[StreamId],
         options: ReadOptions,
     ) -> Result<Vec<StreamEvents<E>>, StoreError> {
-        let query = self.query(options, usize::MAX).await?;
+        let query = self.stream_query(options).await?;
         let slices = self.backend.read_streams(stream_ids, &query).await?;
         let streams = stream_ids.iter().zip(slices).map(|(stream_id, slice)| {
             let events = decode_all(&self.upcasters, slice.events)?;
@@ -111,7 +133,7 @@ impl<B: Backend, E: Event> EventStore for Store<B, E> {
     }
 
     async fn read_all_events(&self, options: ReadOptions) -> Result<FeedPage<E>, StoreError> {
-        let query = self.query(options, PAGE).await?;
+        let query = self.feed_query(options).await?;
         let slice = self.backend.read_feed(&query).await?;
         Ok(FeedPage {
             events: decode_all(&self.upcasters, slice.events)?,
@@ -130,16 +152,7 @@ impl<B: Backend, E: Event> EventStore for Store<B, E> {
     }
 
     async fn subscribe(&self, options: SubscriptionOptions) -> Result<EventSubscription<E>, StoreError> {
-        let after = self.place(options.after).await?;
-        let query = Query {
-            max_events: options.buffer.unwrap_or(subscription::BUFFER).max(1),
-            after,
-            event_types: options.event_types.into_iter().collect(),
-            stream_prefix: options.stream_prefix.unwrap_or_default(),
-            pending: !options.confirmed_only,
-            ..Query::default()
-        };
-        Ok(subscription::follow(Arc::clone(&self.backend), self.upcasters.clone(), query))
+        Ok(subscription::decoded(self.follow(options).await?, self.upcasters.clone()))
     }
 }
 

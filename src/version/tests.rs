@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::event::{
-    Batch, Commit, EventId, EventToWrite, EventType, IdGenerator, Json, JsonEvent, Limits, StreamId, Upcasters,
+    Batch, Commit, EventId, EventToWrite, EventType, IdGenerator, Json, JsonEvent, Limits, StreamId,
+    Upcasters,
 };
 
 use super::ExpectedVersion::{Any, Exact, NoCheck, NoStream};
@@ -113,10 +114,7 @@ fn what_says_nothing_or_passes_a_limit_is_refused() {
 #[test]
 fn a_stream_stops_at_the_largest_number_that_javascript_holds() {
     let full = |_: &StreamId| EventVersion::MAX;
-    assert!(matches!(
-        plan(full, &commit(write("a", NoCheck)).unwrap()),
-        Err(StoreError::VersionOverflow(_))
-    ));
+    assert!(matches!(plan(full, &commit(write("a", NoCheck)).unwrap()), Err(StoreError::VersionOverflow(_))));
     assert!(EventVersion::try_from(1 << 53).is_err());
 }
 
@@ -138,7 +136,8 @@ fn a_run_stops_at_the_first_refusal_and_keeps_count() {
     let run: Vec<Commit> = [write("a", exact(3)), write("a", exact(3)), write("b", NoCheck)]
         .map(|event| commit(event).unwrap())
         .into();
-    let known = Known { heads: [(StreamId::from_static("a"), EventVersion::new(3))].into(), ..Known::default() };
+    let known =
+        Known { heads: [(StreamId::from_static("a"), EventVersion::new(3))].into(), ..Known::default() };
     let (outcomes, written) = Admission::confirmed(known, Position::new(10)).run(&run);
     assert!(matches!(outcomes[0], Outcome::Accepted(_)));
     assert!(matches!(outcomes[1], Outcome::Refused(StoreError::VersionConflict(_))));

@@ -1,1 +1,20 @@
-//! Wasm.
+//! The JavaScript face: it converts, calls and converts. What it exports is private to `js/`.
+#![allow(unreachable_pub, reason = "what JavaScript sees must be public, though no Rust code sees it")]
+#![allow(clippy::arc_with_non_send_sync, reason = "the core shares by Arc; on wasm there is one thread")]
+
+#[cfg(feature = "client")]
+mod batch;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "contract")]
+mod contract;
+#[cfg(feature = "endpoint")]
+mod endpoint;
+#[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client uses all of it"))]
+mod error;
+#[cfg(feature = "client")]
+mod local;
+#[cfg(feature = "client")]
+mod options;
+#[cfg(feature = "client")]
+mod sync;

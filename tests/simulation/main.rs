@@ -3,6 +3,7 @@
 //!
 //! `SEEDS=… FROM=…` runs as many schedules as asked for; `npm run simulate` does that with progress.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 mod disk;

@@ -115,6 +115,11 @@ impl Json {
         Self::wrap(&text)
     }
 
+    /// As [`trusted`](Self::trusted), of what `serde_json` took from a record without looking inside.
+    pub fn trusted_raw(raw: Box<RawValue>) -> Self {
+        Self(raw.into())
+    }
+
     fn wrap(text: &str) -> Result<Self, InvalidJson> {
         match serde_json::from_str::<Box<RawValue>>(text) {
             Ok(raw) => Ok(Self(raw.into())),

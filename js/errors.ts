@@ -1,0 +1,242 @@
+// One class per failure; `code` is the same word as in Rust and on the wire.
+
+/** What every error of this package is. */
+export class EventCoreError extends Error {
+  override name = 'EventCoreError';
+
+  constructor(
+    message: string,
+    /** The stable code of the failure. */
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+type Details = Record<string, unknown>;
+
+/** A stream that was not as expected. */
+export interface StreamConflict {
+  streamId: string;
+  expected: number | 'noStream' | 'any' | 'noCheck';
+  actual: number;
+}
+
+/** A stream is not at the version that the batch expects: read it again, decide again, write again. */
+export class VersionConflict extends EventCoreError {
+  override name = 'VersionConflict';
+  /** Every stream that was not as expected. */
+  readonly streams: StreamConflict[];
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.streams = (details.streams as StreamConflict[] | undefined) ?? [];
+  }
+}
+
+/** A payload or metadata cannot be carried as JSON, or would be changed on the way. */
+export class InvalidPayload extends EventCoreError {
+  override name = 'InvalidPayload';
+  /** Where in the payload, such as `$.items[2].price`. */
+  readonly path: string;
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.path = String(details.path ?? '$');
+  }
+}
+
+/** A payload, an event's metadata or a batch is over its limit. */
+export class PayloadTooLarge extends EventCoreError {
+  override name = 'PayloadTooLarge';
+  readonly size: number;
+  readonly limit: number;
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.size = Number(details.size);
+    this.limit = Number(details.limit);
+  }
+}
+
+/** An event id was written before with other content. */
+export class EventIdReused extends EventCoreError {
+  override name = 'EventIdReused';
+  readonly eventId: string;
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.eventId = String(details.eventId);
+  }
+}
+
+/** A stored event cannot be decoded. */
+export class UndecodableEvent extends EventCoreError {
+  override name = 'UndecodableEvent';
+  readonly eventId: string;
+  readonly eventType: string;
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.eventId = String(details.eventId);
+    this.eventType = String(details.eventType);
+  }
+}
+
+/** The caller asks too often. */
+export class RateLimited extends EventCoreError {
+  override name = 'RateLimited';
+  readonly retryAfterMs: number;
+
+  constructor(message: string, code: string, details: Details) {
+    super(message, code);
+    this.retryAfterMs = Number(details.retryAfterMs);
+  }
+}
+
+/** The batch contradicts itself or says nothing; nothing was written. */
+export class InvalidBatch extends EventCoreError {
+  override name = 'InvalidBatch';
+}
+
+/** A stream id is empty, too long, untrimmed or has a control character. */
+export class InvalidStreamId extends EventCoreError {
+  override name = 'InvalidStreamId';
+}
+
+/** An event type, user id or space is empty, too long or has a control character. */
+export class InvalidName extends EventCoreError {
+  override name = 'InvalidName';
+}
+
+/** An event or commit id is not a UUIDv7. */
+export class InvalidEventId extends EventCoreError {
+  override name = 'InvalidEventId';
+}
+
+/** A stream would pass 2^53 - 1 events. */
+export class VersionOverflow extends EventCoreError {
+  override name = 'VersionOverflow';
+}
+
+/** The event that a reading should start after is not in this store. */
+export class UnknownEvent extends EventCoreError {
+  override name = 'UnknownEvent';
+}
+
+/** There is no room left to write; what was there stays readable. */
+export class QuotaExceeded extends EventCoreError {
+  override name = 'QuotaExceeded';
+}
+
+/** The storage cannot be opened or reached here. */
+export class StorageUnavailable extends EventCoreError {
+  override name = 'StorageUnavailable';
+}
+
+/** A stored record is damaged; the message names it. */
+export class StorageCorrupt extends EventCoreError {
+  override name = 'StorageCorrupt';
+}
+
+/** The storage was written by a newer version of this package. */
+export class SchemaTooNew extends EventCoreError {
+  override name = 'SchemaTooNew';
+}
+
+/** The store was closed. */
+export class Closed extends EventCoreError {
+  override name = 'Closed';
+}
+
+/** The endpoint could not be reached. */
+export class Offline extends EventCoreError {
+  override name = 'Offline';
+}
+
+/** The endpoint does not know who is asking. */
+export class Unauthorized extends EventCoreError {
+  override name = 'Unauthorized';
+}
+
+/** The endpoint knows who is asking and refuses. */
+export class Forbidden extends EventCoreError {
+  override name = 'Forbidden';
+}
+
+/** The endpoint is another one than before, or lost what it had; nothing local is lost. */
+export class EndpointReset extends EventCoreError {
+  override name = 'EndpointReset';
+}
+
+/** The endpoint speaks another version of the protocol. */
+export class ProtocolUnsupported extends EventCoreError {
+  override name = 'ProtocolUnsupported';
+}
+
+/** What was asked for is not well formed. */
+export class InvalidRequest extends EventCoreError {
+  override name = 'InvalidRequest';
+}
+
+/** Something failed that the caller cannot mend. */
+export class Internal extends EventCoreError {
+  override name = 'Internal';
+}
+
+type ErrorClass = new (message: string, code: string, details: Details) => EventCoreError;
+
+const plain = (Class: new (message: string, code: string) => EventCoreError): ErrorClass =>
+  Class as unknown as ErrorClass;
+
+/** The class of each code. */
+/** @internal */
+export const ERROR_CLASSES: Readonly<Record<string, ErrorClass>> = {
+  VERSION_CONFLICT: VersionConflict,
+  INVALID_BATCH: plain(InvalidBatch),
+  INVALID_STREAM_ID: plain(InvalidStreamId),
+  INVALID_NAME: plain(InvalidName),
+  INVALID_EVENT_ID: plain(InvalidEventId),
+  INVALID_PAYLOAD: InvalidPayload,
+  PAYLOAD_TOO_LARGE: PayloadTooLarge,
+  EVENT_ID_REUSED: EventIdReused,
+  VERSION_OVERFLOW: plain(VersionOverflow),
+  UNDECODABLE_EVENT: UndecodableEvent,
+  UNKNOWN_EVENT: plain(UnknownEvent),
+  QUOTA_EXCEEDED: plain(QuotaExceeded),
+  STORAGE_UNAVAILABLE: plain(StorageUnavailable),
+  STORAGE_CORRUPT: plain(StorageCorrupt),
+  SCHEMA_TOO_NEW: plain(SchemaTooNew),
+  CLOSED: plain(Closed),
+  OFFLINE: plain(Offline),
+  UNAUTHORIZED: plain(Unauthorized),
+  FORBIDDEN: plain(Forbidden),
+  ENDPOINT_RESET: plain(EndpointReset),
+  PROTOCOL_UNSUPPORTED: plain(ProtocolUnsupported),
+  INVALID_REQUEST: plain(InvalidRequest),
+  RATE_LIMITED: RateLimited,
+  INTERNAL: plain(Internal),
+};
+
+/** The error of this code. */
+export function errorOf(code: string, message: string, details: Details = {}): EventCoreError {
+  const Class = ERROR_CLASSES[code] ?? plain(Internal);
+  return new Class(message, code, details);
+}
+
+/** What the module threw, as the class that its code names. Anything else is passed on. */
+export function typed(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
+  const details = 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : '{}';
+  return errorOf(thrown.code, thrown.message, JSON.parse(details) as Details);
+}
+
+/** Waits for the module, and throws what it throws as a typed error. */
+export async function rethrown<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw typed(thrown);
+  }
+}

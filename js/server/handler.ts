@@ -1,0 +1,129 @@
+// The endpoint as a `fetch` handler: HTTP in, the Rust handler's answer out.
+
+import { loadEndpoint } from '#load-endpoint';
+import type { EndpointHost } from '../wasm/endpoint/eventcore.js';
+import { origins } from './cors.js';
+import { type SqlClient, toHost } from './sql.js';
+
+/** What a request needs to be allowed. */
+export interface Access {
+  space: string;
+  right: 'read' | 'write';
+}
+
+/** Whether a caller may; `unauthorized` is one that is not known, so that asking again with a token may help. */
+export type Authorization = boolean | 'unauthorized';
+
+export interface SyncHandlerOptions {
+  /** Where the events are kept: `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
+  sql: SqlClient;
+  /** Who may do what. Without it the handler answers only requests that were addressed to loopback. */
+  authorize?: (request: Request, access: Access) => Authorization | Promise<Authorization>;
+  /** The PostgreSQL schema that holds the tables; `eventcore` without it. */
+  schema?: string;
+  /** Origins whose pages may use the endpoint beside its own, such as `https://app.example.com`, or `*`. */
+  allowOrigin?: string | readonly string[];
+}
+
+/** Answers requests to `/v1/…`, `/healthz` and `/readyz`. */
+export interface SyncHandler {
+  (request: Request): Promise<Response>;
+  /** Makes the tables or brings them up to date; without a call, the first request does it. */
+  initialize(): Promise<void>;
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  protocol: number;
+  allow?: string;
+  retryAfter?: number;
+}
+
+/** Makes a handler for any host that speaks `Request` and `Response`: Node, Deno, edge workers. */
+export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
+  const { sql, authorize, schema = 'eventcore', allowOrigin } = options;
+  const cors = origins(allowOrigin);
+  const load = once(async () => new (await loadEndpoint())(toHost(sql), schema));
+
+  const answer = async (request: Request): Promise<Answer> => {
+    const host = await load();
+    const { hostname, host: name, pathname, search } = new URL(request.url);
+    if (authorize === undefined && !isLoopback(hostname)) {
+      return host.forbidden(`without authorize this endpoint answers on loopback only, not as ${name}`);
+    }
+    if (!cors.admits(request)) {
+      return host.forbidden(
+        `pages of ${request.headers.get('origin')} are not allowed here; see allowOrigin`,
+      );
+    }
+    const body = await read(request, host);
+    if (typeof body === 'number') return host.tooLarge(body);
+    return host.handle(
+      request.method,
+      pathname,
+      search.slice(1),
+      request.headers.get('eventcore-protocol') ?? undefined,
+      body,
+      authorize && ((space: string, right: Access['right']) => authorize(request, { space, right })),
+    );
+  };
+
+  const handler = async (request: Request) =>
+    cors.preflight(request) ?? respond(await answer(request), cors.headers(request));
+  return Object.assign(handler, { initialize: async () => (await load()).initialize() });
+}
+
+function respond(
+  { status, body, protocol, allow, retryAfter }: Answer,
+  headers: Record<string, string>,
+): Response {
+  return new Response(body, {
+    status,
+    headers: {
+      ...headers,
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'eventcore-protocol': String(protocol),
+      ...(allow !== undefined && { allow }),
+      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    },
+  });
+}
+
+/** The whole body, or its size where that is over the limit; never more than the limit is kept. */
+async function read(request: Request, host: EndpointHost): Promise<Uint8Array | number> {
+  const limit = host.maxBodyBytes;
+  const stated = Number(request.headers.get('content-length') ?? 0);
+  if (stated > limit) return stated;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > limit) return size;
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** Does the work once for everybody who asks, and again after a failure. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined;
+      throw error;
+    });
+    return done;
+  };
+}

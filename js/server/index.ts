@@ -1,0 +1,11 @@
+// `eventcore-web/server`: the sync endpoint for JavaScript hosts.
+
+export { fromPGlite, fromPg, type PGliteDatabase, type PgPool } from './clients.js';
+export {
+  type Access,
+  type Authorization,
+  createSyncHandler,
+  type SyncHandler,
+  type SyncHandlerOptions,
+} from './handler.js';
+export type { SqlClient, SqlConnection, SqlRow } from './sql.js';

@@ -1,0 +1,59 @@
+// What the endpoint needs of a PostgreSQL client, and how it reaches the wasm module.
+
+/** A cell as text, or SQL's null. The endpoint's statements cast every column to text. */
+export type SqlRow = ReadonlyArray<string | null>;
+
+/** A connection that nobody else uses until it is released. */
+export interface SqlConnection {
+  /** Runs one statement with `$1`, `$2`, … as texts, and answers with its rows. */
+  query(sql: string, params: readonly string[]): Promise<readonly SqlRow[]>;
+  /** Gives the connection back; a broken one may be in a transaction, which has to be undone first. */
+  release(broken: boolean): void;
+}
+
+/** A PostgreSQL client: a pool, or one connection that is lent in turns. `fromPg` and `fromPGlite` make one. */
+export interface SqlClient {
+  connect(): Promise<SqlConnection>;
+}
+
+/** What the wasm module takes for an error of a client; without PostgreSQL's code there was no answer. */
+interface SqlFailure {
+  sqlstate?: string;
+  message: string;
+}
+
+type Statement = [sql: string, params: string[]];
+
+/** The client as the wasm module calls it: rows cross as one JSON text, since one crossing costs less than many. */
+export function toHost(client: SqlClient): object {
+  return {
+    async acquire() {
+      const connection = await client.connect().catch(fail);
+      return {
+        async run(statements: Statement[]) {
+          const results = [];
+          for (const [sql, params] of statements) {
+            results.push(await connection.query(sql, params).catch(fail));
+          }
+          return JSON.stringify(results);
+        },
+        release: (broken: boolean) => connection.release(broken),
+      };
+    },
+  };
+}
+
+function fail(error: unknown): never {
+  throw explain(error);
+}
+
+/** PostgreSQL's answers have a code of five characters, the system's (`EPIPE`) start with E, and are no answer. */
+function explain(error: unknown): SqlFailure {
+  const { code, message, detail } = (error ?? {}) as { code?: unknown; message?: unknown; detail?: unknown };
+  const said = typeof message === 'string' && message !== '' ? message : String(code ?? error);
+  if (typeof code === 'string' && /^(?!E)[0-9A-Z]{5}$/.test(code)) {
+    const more = typeof detail === 'string' && detail !== '' ? ` (${detail})` : '';
+    return { sqlstate: code, message: said + more };
+  }
+  return { message: said };
+}

@@ -1,0 +1,91 @@
+//! From a configuration to a server that runs until it is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::endpoint::{Endpoint, EndpointConfig};
+use crate::error::StoreError;
+use crate::store::postgres::PostgresConfig;
+
+use super::cors::AllowedOrigins;
+use super::http::router;
+
+/// How long requests that are under way may take after a signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What a server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where to listen; on loopback, since nobody verifies tokens yet. Port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The database.
+    pub postgres: PostgresConfig,
+    /// Pages that may use it, beside its own.
+    pub origins: AllowedOrigins,
+    /// What the endpoint allows.
+    pub endpoint: EndpointConfig,
+}
+
+/// Why a server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address that others reach.
+    #[error(
+        "cannot listen on {0}: this server does not verify tokens yet, so it would give every space to whoever \
+         reaches it; listen on loopback (127.0.0.1 or [::1])"
+    )]
+    NotLoopback(SocketAddr),
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on {0}: {1}; choose another port with --listen")]
+    Listen(SocketAddr, std::io::Error),
+    /// The database does not answer, or holds what this version does not know.
+    #[error("cannot use the database: {0}")]
+    Database(StoreError),
+    /// The server ended by itself.
+    #[error("the server ended: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Serves until `stop` is done, and then finishes the requests that are under way. `ready` is told the address.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn run(
+    config: ServerConfig,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServerError> {
+    let ServerConfig { listen, postgres, origins, endpoint } = config;
+    if !listen.ip().is_loopback() {
+        return Err(ServerError::NotLoopback(listen));
+    }
+    let listener = TcpListener::bind(listen).await.map_err(|error| ServerError::Listen(listen, error))?;
+    let address = listener.local_addr().map_err(|error| ServerError::Listen(listen, error))?;
+    let spaces = postgres.spaces().map_err(ServerError::Database)?;
+    spaces.initialize().await.map_err(ServerError::Database)?;
+    let app = router(Endpoint::new(spaces, endpoint), origins);
+
+    let (stopping, mut stopped) = watch::channel(());
+    let stop = async move {
+        stop.await;
+        drop(stopping);
+    };
+    ready(address);
+    let late = async {
+        // The sender never sends: it goes away when it is time to stop.
+        let _ = stopped.changed().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = async { axum::serve(listener, app).with_graceful_shutdown(stop).await } => {
+            ended.map_err(ServerError::Serve)
+        }
+        () = late => {
+            tracing::warn!("requests were still under way after {} s", GRACE.as_secs());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What was read once and is still true: versions of streams, and the outbox.
+//!
+//! Everything here belongs to a count of changes. Every transaction that writes, in any tab, counts up in the
+//! same transaction, and every reader looks at the count first: so what is stale is never used.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use futures_util::future::try_join_all;
+use idb::KeyRange;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::IdbCursor;
+
+use super::Inner;
+use super::failure::{failed, thrown};
+use super::records::{self, STATE, State, stream_key};
+use super::schema::{BY_STREAM, LOG, META, OUTBOX};
+use super::transaction::{Answer, Transaction};
+use crate::error::StoreError;
+use crate::event::{Commit, RawEvent, StreamId};
+use crate::store::{OutboxCommit, outbox};
+use crate::version::EventVersion;
+
+/// Versions that are kept at most; then the cache begins anew.
+const MAX_HEADS: usize = 50_000;
+/// Commits of the outbox that are read at a time.
+const PAGE: u32 = 512;
+
+#[derive(Default)]
+pub(super) struct Cache {
+    changes: Option<u64>,
+    heads: HashMap<StreamId, EventVersion>,
+    outbox: Option<Rc<Outbox>>,
+}
+
+/// The commits that wait, and their events on top of the confirmed log.
+#[derive(Clone, Default)]
+pub(super) struct Outbox {
+    /// By their numbers, in order.
+    pub(super) waiting: Vec<(u64, OutboxCommit)>,
+    pub(super) events: Vec<RawEvent>,
+    /// The versions of the streams that wait, pending events included.
+    pub(super) heads: HashMap<StreamId, EventVersion>,
+}
+
+impl Outbox {
+    fn of(waiting: Vec<(u64, OutboxCommit)>, confirmed: &HashMap<StreamId, EventVersion>) -> Self {
+        let mut outbox = Self { waiting, ..Self::default() };
+        let head = |stream: &StreamId| confirmed.get(stream).copied().unwrap_or_default();
+        outbox.count(outbox::pending_events(outbox.commits(), head));
+        outbox
+    }
+
+    pub(super) fn commits(&self) -> impl Iterator<Item = &Commit> {
+        self.waiting.iter().map(|(_, waiting)| &waiting.commit)
+    }
+
+    /// Adds commits that were just accepted, with their events.
+    fn push(&mut self, waiting: impl Iterator<Item = (u64, OutboxCommit)>, events: Vec<RawEvent>) {
+        self.waiting.extend(waiting);
+        self.count(events);
+    }
+
+    fn count(&mut self, events: Vec<RawEvent>) {
+        self.heads.extend(events.iter().map(|event| (event.stream_id.clone(), event.version)));
+        self.events.extend(events);
+    }
+}
+
+/// What a transaction added.
+pub(super) enum Added {
+    Confirmed(Vec<RawEvent>),
+    Pending(Vec<(u64, OutboxCommit)>, Vec<RawEvent>),
+    /// The outbox is another one.
+    Rewritten(Vec<RawEvent>),
+}
+
+impl Cache {
+    /// Brings the cache to a count; what belongs to another is forgotten.
+    fn enter(&mut self, changes: u64) {
+        if self.changes != Some(changes) {
+            *self = Self { changes: Some(changes), ..Self::default() };
+        }
+    }
+
+    /// Whether the cache is at this count: a transaction that overlapped with a change may be behind it.
+    const fn is_at(&self, changes: u64) -> bool {
+        matches!(self.changes, Some(at) if at == changes)
+    }
+
+    /// Takes in what a transaction that is complete made of the count before it.
+    pub(super) fn advance(&mut self, before: &State, after: &State, added: Added) {
+        if !self.is_at(before.changes) {
+            return;
+        }
+        self.changes = Some(after.changes);
+        match added {
+            Added::Confirmed(events) => self.confirm(events),
+            Added::Pending(waiting, events) => {
+                if let Some(outbox) = &mut self.outbox {
+                    Rc::make_mut(outbox).push(waiting.into_iter(), events);
+                }
+            }
+            Added::Rewritten(confirmed) => {
+                self.outbox = None;
+                self.confirm(confirmed);
+            }
+        }
+    }
+
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    fn confirm(&mut self, events: Vec<RawEvent>) {
+        if self.heads.len() > MAX_HEADS {
+            self.heads.clear();
+        }
+        self.heads.extend(events.into_iter().map(|event| (event.stream_id, event.version)));
+    }
+}
+
+impl Inner {
+    /// The state that a transaction sees; the first thing to read in every one.
+    pub(super) async fn state(&self, transaction: &Transaction) -> Result<State, StoreError> {
+        let state = State::read(&transaction.get(META, &STATE.into())?.await?)?;
+        self.cache.borrow_mut().enter(state.changes);
+        Ok(state)
+    }
+
+    /// The confirmed versions of streams.
+    pub(super) async fn heads<'a>(
+        &self,
+        transaction: &Transaction,
+        state: &State,
+        streams: impl Iterator<Item = &'a StreamId>,
+    ) -> Result<HashMap<StreamId, EventVersion>, StoreError> {
+        let mut heads = HashMap::new();
+        let mut unknown = Vec::new();
+        {
+            let cache = self.cache.borrow();
+            let cached = cache.is_at(state.changes).then_some(&cache.heads);
+            for stream in streams {
+                if let Some(head) = cached.and_then(|heads| heads.get(stream)) {
+                    heads.insert(stream.clone(), *head);
+                } else if heads.insert(stream.clone(), EventVersion::ZERO).is_none() {
+                    unknown.push(stream.clone());
+                }
+            }
+        }
+        if unknown.is_empty() || state.head.is_zero() {
+            return Ok(heads);
+        }
+        let answers = unknown.iter().map(|stream| last_entry(transaction, stream));
+        let answers = answers.collect::<Result<Vec<_>, _>>()?;
+        for (stream, cursor) in unknown.iter().zip(try_join_all(answers).await?) {
+            heads.insert(stream.clone(), version_at(&cursor)?);
+        }
+        let mut cache = self.cache.borrow_mut();
+        if cache.is_at(state.changes) {
+            let found = unknown.into_iter().filter_map(|stream| heads.get_key_value(&stream));
+            cache.heads.extend(found.map(|(stream, head)| (stream.clone(), *head)));
+        }
+        Ok(heads)
+    }
+
+    /// The outbox that a transaction sees; empty for a store that was never synced.
+    pub(super) async fn outbox(
+        &self,
+        transaction: &Transaction,
+        state: &State,
+    ) -> Result<Rc<Outbox>, StoreError> {
+        if state.pending_commits == 0 {
+            return Ok(Rc::default());
+        }
+        if let Some(outbox) = self.cached_outbox(state) {
+            return Ok(outbox);
+        }
+        let mut waiting = Vec::new();
+        let mut from = 0;
+        loop {
+            let range = KeyRange::lower_bound(&records::number(from).into(), None).map_err(failed)?;
+            let page = records::waiting(transaction.get_all(OUTBOX, range, Some(PAGE))?.await?)?;
+            let Some((last, _)) = page.last() else { break };
+            from = last + 1;
+            waiting.extend(page);
+        }
+        let streams = waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
+        let heads = self.heads(transaction, state, streams.map(|event| &event.stream_id)).await?;
+        let outbox = Rc::new(Outbox::of(waiting, &heads));
+        let mut cache = self.cache.borrow_mut();
+        if cache.is_at(state.changes) {
+            cache.outbox = Some(Rc::clone(&outbox));
+        }
+        Ok(outbox)
+    }
+
+    fn cached_outbox(&self, state: &State) -> Option<Rc<Outbox>> {
+        let cache = self.cache.borrow();
+        cache.outbox.clone().filter(|_| cache.is_at(state.changes))
+    }
+}
+
+/// A cursor on the last entry of a stream in the index.
+fn last_entry(transaction: &Transaction, stream: &StreamId) -> Result<Answer, StoreError> {
+    let range = stream_range(stream, 0.0)?;
+    let direction = Some(idb::CursorDirection::Prev);
+    let index = transaction.index(LOG, BY_STREAM)?;
+    Ok(Answer::of(index.open_key_cursor(Some(range.into()), direction).map_err(failed)?))
+}
+
+/// The records of a stream that hold this version or a later one.
+pub(super) fn stream_range(stream: &StreamId, from: f64) -> Result<KeyRange, StoreError> {
+    let (lower, upper) = (stream_key(stream, from), stream_key(stream, f64::INFINITY));
+    KeyRange::bound(&lower, &upper, None, None).map_err(failed)
+}
+
+fn version_at(cursor: &JsValue) -> Result<EventVersion, StoreError> {
+    let Some(cursor) = cursor.dyn_ref::<IdbCursor>() else { return Ok(EventVersion::ZERO) };
+    let key = cursor.key().map_err(|error| thrown(&error))?.unchecked_into::<js_sys::Array>();
+    // The index holds nothing but versions.
+    Ok(EventVersion::new(key.get(1).as_f64().unwrap_or_default() as u64))
+}

@@ -1,0 +1,234 @@
+//! The log in the browser's IndexedDB: packed records, group commit, several tabs at once.
+//!
+//! Whoever writes decides inside its own transaction, by what that transaction sees; so the version rule holds
+//! among tabs, and positions are dense. How things lie is said in `records`; a change of it is a new schema.
+
+mod append;
+mod cache;
+mod channel;
+mod failure;
+mod read;
+mod records;
+mod replica;
+mod schema;
+mod transaction;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use event_listener::{Event as Wakeup, EventListener};
+use wasm_bindgen::prelude::*;
+use web_sys::IdbDatabase;
+
+use super::backend::{Backend, FeedSlice, Query, StreamSlice};
+use crate::error::StoreError;
+use crate::event::{Commit, EventId, IdGenerator, Place, StreamId};
+use crate::version::Outcome;
+
+use append::Queue;
+use cache::Cache;
+use channel::Channel;
+use transaction::Transaction;
+
+/// When a write counts as done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is flushed to the disk: it survives a crash of the machine.
+    #[default]
+    Strict,
+    /// When the operating system has it: faster, and it survives a crash of the browser.
+    Relaxed,
+}
+
+impl Durability {
+    /// The word that IndexedDB has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Relaxed => "relaxed",
+        }
+    }
+}
+
+impl std::str::FromStr for Durability {
+    type Err = StoreError;
+
+    fn from_str(name: &str) -> Result<Self, StoreError> {
+        let known = [Self::Strict, Self::Relaxed].into_iter().find(|durability| durability.name() == name);
+        known.ok_or_else(|| {
+            StoreError::InvalidRequest(format!("durability is \"strict\" or \"relaxed\", not {name:?}"))
+        })
+    }
+}
+
+/// A log in a database of the browser. Several, in several tabs, may share a database.
+pub struct IndexedDbBackend(Rc<Inner>);
+
+struct Inner {
+    database: IdbDatabase,
+    durability: Durability,
+    ids: IdGenerator,
+    cache: RefCell<Cache>,
+    queue: RefCell<Queue>,
+    signals: Rc<Signals>,
+    channel: RefCell<Option<Channel>>,
+    _callbacks: [Closure<dyn FnMut()>; 2],
+}
+
+/// What the database's events reach.
+#[derive(Default)]
+struct Signals {
+    changed: Wakeup,
+    /// Why the log is closed, if it is.
+    closed: RefCell<Option<StoreError>>,
+}
+
+impl Signals {
+    fn close(&self, why: StoreError) {
+        self.closed.borrow_mut().get_or_insert(why);
+        self.changed.notify(usize::MAX);
+    }
+}
+
+impl IndexedDbBackend {
+    /// Opens the database of this name, and creates it where there is none.
+    ///
+    /// # Errors
+    /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, the browser refuses it, or another tab with an older
+    /// version does not let go; `SCHEMA_TOO_NEW`; `STORAGE_CORRUPT` where it is no such database.
+    pub async fn open(name: &str, durability: Durability) -> Result<Self, StoreError> {
+        let database = schema::open(name).await?;
+        let signals = Rc::<Signals>::default();
+        let callbacks = [on_version_change(&database, &signals), on_close(&signals)];
+        database.set_onversionchange(Some(callbacks[0].as_ref().unchecked_ref()));
+        database.set_onclose(Some(callbacks[1].as_ref().unchecked_ref()));
+        let inner = Inner {
+            channel: RefCell::new(Channel::open(name, &signals)),
+            database,
+            durability,
+            ids: IdGenerator::new(),
+            cache: RefCell::default(),
+            queue: RefCell::default(),
+            signals,
+            _callbacks: callbacks,
+        };
+        let state = inner.state(&inner.begin_read()?).await?;
+        if let Some(clock) = state.clock {
+            inner.ids.resume(clock);
+        }
+        Ok(Self(Rc::new(inner)))
+    }
+
+    /// Deletes the database of this name with all that is in it; logs that have it open are closed.
+    ///
+    /// # Errors
+    /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, or something does not let go of the database.
+    pub async fn delete(name: &str) -> Result<(), StoreError> {
+        schema::delete(name).await
+    }
+}
+
+#[cfg(feature = "contract")]
+impl IndexedDbBackend {
+    /// Writes to every store and drops the transaction, as a write does that fails half-way.
+    pub(crate) async fn write_and_drop(&self) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        let state = self.0.state(&transaction).await?.changed();
+        transaction.put(schema::META, &records::STATE.into(), &state.write()?)?;
+        transaction.add(
+            schema::LOG,
+            &JsValue::from(state.head.next().get() as f64),
+            &js_sys::Object::new(),
+        )?;
+        transaction.add(schema::OUTBOX, &JsValue::from(0), &js_sys::Object::new())
+    }
+}
+
+impl Inner {
+    fn open(&self) -> Result<(), StoreError> {
+        self.signals.closed.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    fn begin_read(&self) -> Result<Transaction, StoreError> {
+        self.open()?;
+        Transaction::read(&self.database)
+    }
+
+    fn begin_write(&self) -> Result<Transaction, StoreError> {
+        self.open()?;
+        Transaction::write(&self.database, self.durability)
+    }
+
+    /// Tells everyone that something was written.
+    fn announce(&self) {
+        self.signals.changed.notify(usize::MAX);
+        if let Some(channel) = &*self.channel.borrow() {
+            channel.tell();
+        }
+    }
+
+    /// Ends the connection when the transactions that are under way are complete.
+    fn close(&self) {
+        self.signals.close(StoreError::Closed);
+        self.channel.take();
+        self.database.set_onversionchange(None);
+        self.database.set_onclose(None);
+        self.database.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Someone deletes or upgrades the database: lets go of it, so that they need not wait.
+fn on_version_change(database: &IdbDatabase, signals: &Rc<Signals>) -> Closure<dyn FnMut()> {
+    let (database, signals) = (database.clone(), Rc::clone(signals));
+    Closure::new(move || {
+        database.close();
+        signals.close(StoreError::Closed);
+    })
+}
+
+/// The browser took the database away, as when a person clears the site's data.
+fn on_close(signals: &Rc<Signals>) -> Closure<dyn FnMut()> {
+    let signals = Rc::clone(signals);
+    let why = "the browser closed the database; open it again";
+    Closure::new(move || signals.close(StoreError::StorageUnavailable(why.into())))
+}
+
+impl Backend for IndexedDbBackend {
+    async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
+        self.0.append(run).await
+    }
+
+    async fn read_streams(
+        &self,
+        streams: &[StreamId],
+        query: &Query,
+    ) -> Result<Vec<StreamSlice>, StoreError> {
+        self.0.read_streams(streams, query).await
+    }
+
+    async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
+        self.0.read_feed(query).await
+    }
+
+    async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
+        self.0.locate(id).await
+    }
+
+    fn listen(&self) -> EventListener {
+        self.0.signals.changed.listen()
+    }
+
+    fn ids(&self) -> &IdGenerator {
+        &self.0.ids
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}

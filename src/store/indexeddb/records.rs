@@ -1,0 +1,346 @@
+//! How events, waiting commits and the state lie in the object stores.
+//!
+//! A record of the log holds the events that one transaction confirmed, up to [`SEGMENT`] of them, as one text
+//! that refers to streams and types by number. Beside the text stands what the indexes and the browser need:
+//! `{ p: first position, n: events, s: [[stream, last version]], m: [moments], t: text }`. While a log was never
+//! synced, its commits keep their expectations, so that they can move to an outbox.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::DateTime;
+use js_sys::{Array, Object};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use wasm_bindgen::prelude::*;
+
+use super::schema::{LOG, META, OUTBOX};
+use crate::error::StoreError;
+use crate::event::{
+    Commit, CommitId, EventId, EventType, Expectation, Json, Limits, Place, RawEvent, SpaceId, StreamId,
+};
+use crate::protocol::read_commit;
+use crate::store::{OutboxCommit, Refusal, ReplicaState};
+use crate::version::{EventVersion, ExpectedVersion, Position};
+
+/// Events of a record at most: few enough to read one of them, many enough to read all of them fast.
+pub(super) const SEGMENT: usize = 128;
+
+/// Where the state lies in its store.
+pub(super) const STATE: &str = "state";
+
+/// What the borders let in is not held against them again.
+const NO_LIMITS: Limits = Limits {
+    payload_bytes: usize::MAX,
+    metadata_bytes: usize::MAX,
+    batch_events: usize::MAX,
+    batch_bytes: usize::MAX,
+};
+
+#[wasm_bindgen]
+extern "C" {
+    type Value;
+    #[wasm_bindgen(method, getter)]
+    fn p(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_p(this: &Value, first: f64);
+    #[wasm_bindgen(method, getter)]
+    fn n(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_n(this: &Value, count: f64);
+    #[wasm_bindgen(method, setter)]
+    fn set_s(this: &Value, streams: &Array);
+    #[wasm_bindgen(method, setter)]
+    fn set_m(this: &Value, moments: &Array);
+    #[wasm_bindgen(method, getter)]
+    fn t(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_t(this: &Value, text: &str);
+    #[wasm_bindgen(method, getter)]
+    fn parked(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_parked(this: &Value, refusal: &str);
+}
+
+/// What is known of the whole; in every transaction that writes, `changes` is counted up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct State {
+    /// How often something was written: what was cached at a count is true as long as the count is that.
+    pub(super) changes: u64,
+    /// The position of the last confirmed event.
+    pub(super) head: Position,
+    /// The newest id that a generator of this store had made.
+    pub(super) clock: Option<EventId>,
+    /// The number of the next commit that will wait.
+    pub(super) next: u64,
+    pub(super) space: Option<SpaceId>,
+    pub(super) backend_id: Option<String>,
+    pub(super) pending_commits: u64,
+    pub(super) pending_events: u64,
+}
+
+impl State {
+    pub(super) fn read(value: &JsValue) -> Result<Self, StoreError> {
+        match value.as_string() {
+            None if value.is_undefined() => Ok(Self::default()),
+            Some(text) => serde_json::from_str(&text).map_err(|error| corrupt(META, STATE, &error)),
+            None => Err(corrupt(META, STATE, &"it is no text")),
+        }
+    }
+
+    pub(super) fn write(&self) -> Result<JsValue, StoreError> {
+        Ok(serde_json::to_string(self).map_err(unwritable)?.into())
+    }
+
+    /// As it is after one more change.
+    pub(super) fn changed(&self) -> Self {
+        Self { changes: self.changes + 1, ..self.clone() }
+    }
+
+    /// Counts a commit that waits.
+    pub(super) fn count_waiting(&mut self, commit: &Commit) {
+        self.pending_commits += 1;
+        self.pending_events += commit.events().len() as u64;
+    }
+
+    /// Counts a commit that waits no longer.
+    pub(super) fn forget_waiting(&mut self, commit: &Commit) {
+        self.pending_commits = self.pending_commits.saturating_sub(1);
+        self.pending_events = self.pending_events.saturating_sub(commit.events().len() as u64);
+    }
+
+    pub(super) fn replica(self) -> ReplicaState {
+        ReplicaState {
+            space: self.space,
+            backend_id: self.backend_id,
+            cursor: self.head.into(),
+            pending_commits: self.pending_commits,
+            pending_events: self.pending_events,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text<E> {
+    streams: Vec<StreamId>,
+    types: Vec<EventType>,
+    commits: Vec<Part<E>>,
+}
+
+/// The events of a commit that lie in one record.
+#[derive(Serialize, Deserialize)]
+struct Part<E> {
+    id: CommitId,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    expected: Vec<(StreamId, ExpectedVersion)>,
+    events: Vec<E>,
+}
+
+/// Id, stream, version, type, milliseconds since 1970, metadata, payload.
+type Row<J> = (EventId, usize, EventVersion, usize, i64, J, J);
+
+/// What the commits of a log that was never synced expect.
+pub(super) type Expected<'a> = HashMap<CommitId, &'a [Expectation]>;
+
+/// The key and the value of a record.
+pub(super) fn encode(events: &[RawEvent], expected: &Expected<'_>) -> Result<(JsValue, JsValue), StoreError> {
+    let mut streams: Numbered<StreamId, EventVersion> = Numbered::default();
+    let mut types: Numbered<EventType, ()> = Numbered::default();
+    let mut moments = BTreeSet::new();
+    let mut commits: Vec<Part<Row<&Json>>> = Vec::new();
+    for event in events {
+        if commits.last().is_none_or(|part| part.id != event.commit_id) {
+            let expected = expected.get(&event.commit_id).copied().unwrap_or_default().iter();
+            let expected = expected.map(|it| (it.stream_id.clone(), it.expected)).collect();
+            commits.push(Part { id: event.commit_id, expected, events: Vec::new() });
+        }
+        moments.insert(moment(event.id));
+        let row = (
+            event.id,
+            streams.number(&event.stream_id, event.version),
+            event.version,
+            types.number(&event.event_type, ()),
+            event.occurred_at.timestamp_millis(),
+            &event.metadata,
+            &event.payload,
+        );
+        if let Some(part) = commits.last_mut() {
+            part.events.push(row);
+        }
+    }
+    let first = events.first().and_then(|event| event.place.position()).unwrap_or_default();
+    let value = Object::new().unchecked_into::<Value>();
+    value.set_p(number(first.get()));
+    value.set_n(number(events.len() as u64));
+    value.set_s(&streams.last.iter().map(|(id, version)| stream_key(id, number(version.get()))).collect());
+    value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
+    let text = Text { streams: streams.names(), types: types.names(), commits };
+    value.set_t(&serde_json::to_string(&text).map_err(unwritable)?);
+    Ok((number(first.get()).into(), value.into()))
+}
+
+/// A record, read.
+pub(super) struct Record {
+    pub(super) first: Position,
+    pub(super) events: Vec<RawEvent>,
+    /// What the commits in it expected; empty once they were confirmed elsewhere.
+    pub(super) expected: HashMap<CommitId, Vec<Expectation>>,
+}
+
+impl Record {
+    /// The position behind its last event.
+    pub(super) fn end(&self) -> Position {
+        Position::new(self.first.get() + self.events.len() as u64)
+    }
+
+    pub(super) fn read(value: JsValue) -> Result<Self, StoreError> {
+        let value = value.unchecked_into::<Value>();
+        if value.is_falsy() {
+            return Err(corrupt(LOG, "?", &"a record is no object"));
+        }
+        let Some(first) = value.p().as_f64() else {
+            return Err(corrupt(LOG, "?", &"a record has no position"));
+        };
+        let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &first.to_string(), fault);
+        let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
+        let text: Text<Row<Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
+        // A position is a whole number that a double holds.
+        let first = Position::new(first as u64);
+        let mut record = Self { first, events: Vec::new(), expected: HashMap::new() };
+        let mut position = first;
+        for part in text.commits {
+            let expected = part.expected.into_iter();
+            let expected: Vec<Expectation> =
+                expected.map(|(stream_id, expected)| Expectation { stream_id, expected }).collect();
+            if !expected.is_empty() {
+                record.expected.insert(part.id, expected);
+            }
+            for (id, stream, version, event_type, millis, metadata, payload) in part.events {
+                let lacks = |what: &str| corrupt(&format!("event {id} has no {what}"));
+                record.events.push(RawEvent {
+                    place: Place::Confirmed(position),
+                    id,
+                    commit_id: part.id,
+                    stream_id: text.streams.get(stream).ok_or_else(|| lacks("stream"))?.clone(),
+                    version,
+                    event_type: text.types.get(event_type).ok_or_else(|| lacks("type"))?.clone(),
+                    payload: Json::trusted_raw(payload),
+                    metadata: Json::trusted_raw(metadata),
+                    occurred_at: DateTime::from_timestamp_millis(millis).ok_or_else(|| lacks("time"))?,
+                });
+                position = position.next();
+            }
+        }
+        match value.n().as_f64() {
+            Some(count) if count == number(record.events.len() as u64) => Ok(record),
+            _ => Err(corrupt(&"it does not hold as many events as it says")),
+        }
+    }
+}
+
+/// Reads what `getAll` on the log answered.
+pub(super) fn records(values: JsValue) -> Result<Vec<Record>, StoreError> {
+    values.unchecked_into::<Array>().into_iter().map(Record::read).collect()
+}
+
+/// The key and the value of a waiting commit.
+pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(JsValue, JsValue), StoreError> {
+    let value = Object::new().unchecked_into::<Value>();
+    value.set_p(number(number_));
+    value.set_t(&serde_json::to_string(&waiting.commit).map_err(unwritable)?);
+    if let Some(refusal) = &waiting.parked {
+        value.set_parked(&serde_json::to_string(refusal).map_err(unwritable)?);
+    }
+    Ok((number(number_).into(), value.into()))
+}
+
+/// Reads what `getAll` on the outbox answered: commits with their numbers.
+pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, StoreError> {
+    let values = values.unchecked_into::<Array>().into_iter();
+    let read = |value: JsValue| {
+        let value = value.unchecked_into::<Value>();
+        let Some(key) = Some(&value).filter(|value| !value.is_falsy()).and_then(|value| value.p().as_f64())
+        else {
+            return Err(corrupt(OUTBOX, "?", &"a commit has no number"));
+        };
+        let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &key.to_string(), fault);
+        let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
+        let commit: Commit = read_commit(&text, &NO_LIMITS).map_err(|error| corrupt(&error))?;
+        let parked: Option<Refusal> = match value.parked().as_string() {
+            None => None,
+            Some(text) => Some(serde_json::from_str(&text).map_err(|error| corrupt(&error))?),
+        };
+        Ok((key as u64, OutboxCommit { commit, parked }))
+    };
+    values.map(read).collect()
+}
+
+/// A commit from its events and expectations, as they lay in a log that was never synced.
+pub(super) fn commit(
+    id: CommitId,
+    events: Vec<RawEvent>,
+    expected: Vec<Expectation>,
+) -> Result<Commit, StoreError> {
+    let events = events.into_iter().map(|event| crate::event::NewEvent {
+        id: event.id,
+        stream_id: event.stream_id,
+        event_type: event.event_type,
+        payload: event.payload,
+        metadata: event.metadata,
+        occurred_at: event.occurred_at,
+    });
+    Commit::from_parts(id, events.collect(), expected, &NO_LIMITS)
+        .map_err(|error| corrupt(LOG, &format!("commit {id}"), &error))
+}
+
+/// `[stream, version]`.
+pub(super) fn stream_key(stream: &StreamId, version: f64) -> JsValue {
+    Array::of2(&stream.as_str().into(), &version.into()).into()
+}
+
+/// The moment in which an id was made, in units of 16 ms: what the index by ids goes by, since ids that are
+/// written together were mostly made together, and an entry for each would cost a third of the writing.
+pub(super) fn moment(id: EventId) -> u64 {
+    id.timestamp_millis() >> 4
+}
+
+/// A key or count as JavaScript has it.
+pub(super) fn number(count: u64) -> f64 {
+    count as f64
+}
+
+fn corrupt(store: &str, key: &str, fault: &dyn std::fmt::Display) -> StoreError {
+    StoreError::StorageCorrupt(format!("record {key} of {store}: {fault}"))
+}
+
+fn unwritable(error: serde_json::Error) -> StoreError {
+    StoreError::Internal(error.to_string())
+}
+
+/// Names by number, in the order of their first use, each with the last value that it came with.
+struct Numbered<N, V> {
+    numbers: HashMap<N, usize>,
+    last: Vec<(N, V)>,
+}
+
+impl<N, V> Default for Numbered<N, V> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), last: Vec::new() }
+    }
+}
+
+impl<N: Clone + Eq + std::hash::Hash, V> Numbered<N, V> {
+    fn number(&mut self, name: &N, value: V) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            self.last[*number].1 = value;
+            return *number;
+        }
+        self.numbers.insert(name.clone(), self.last.len());
+        self.last.push((name.clone(), value));
+        self.last.len() - 1
+    }
+
+    fn names(&self) -> Vec<N> {
+        self.last.iter().map(|(name, _)| name.clone()).collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! The database's stores and indexes, and how it is opened, upgraded and deleted.
+//!
+//! A newer schema than this version knows is never touched.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures_channel::oneshot;
+use futures_util::future::{self, Either};
+use idb::event::VersionChangeEvent;
+use idb::{Database, DatabaseEvent, Factory, IndexParams, KeyPath};
+use js_sys::{Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::IdbDatabase;
+
+use super::failure::{failed, is_version_error, unavailable};
+use crate::error::StoreError;
+
+/// The schema that this version writes.
+pub(super) const SCHEMA: u32 = 1;
+/// Records of confirmed events, by the position of their first.
+pub(super) const LOG: &str = "log";
+/// Commits that wait, by their number.
+pub(super) const OUTBOX: &str = "outbox";
+/// What is known of the whole.
+pub(super) const META: &str = "meta";
+pub(super) const STORES: [&str; 3] = [LOG, OUTBOX, META];
+/// Of the log: `[stream, last version of it in the record]`, for every stream of a record.
+pub(super) const BY_STREAM: &str = "streams";
+/// Of the log: the moments in which the ids of a record's events were made.
+pub(super) const BY_MOMENT: &str = "moments";
+
+/// How long others have to let go of a database, in milliseconds.
+const PATIENCE: u32 = 5_000;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = setTimeout)]
+    fn set_timeout(callback: &Function, milliseconds: u32) -> Result<JsValue, JsValue>;
+}
+
+/// Opens a database, and creates or upgrades it.
+pub(super) async fn open(name: &str) -> Result<IdbDatabase, StoreError> {
+    let mut request = Factory::new().and_then(|f| f.open(name, Some(SCHEMA))).map_err(unavailable)?;
+    let fault = Rc::new(RefCell::new(None));
+    let found = Rc::clone(&fault);
+    request.on_upgrade_needed(move |event| {
+        if let Err(error) = upgrade(&event) {
+            abort(&event);
+            *found.borrow_mut() = Some(failed(error));
+        }
+    });
+    let (blocked, is_blocked) = oneshot::channel();
+    request.on_blocked(move |_| {
+        let _ = blocked.send(());
+    });
+    match future::select(request.into_future(), Box::pin(out_of_patience(is_blocked))).await {
+        Either::Left((Ok(database), _)) => checked(name, database),
+        Either::Left((Err(error), _)) if is_version_error(&error) => Err(too_new(name).await),
+        Either::Left((Err(error), _)) => Err(fault.take().unwrap_or_else(|| unavailable(error))),
+        Either::Right(((), opening)) => {
+            spawn_local(async move {
+                if let Ok(database) = opening.await {
+                    database.close();
+                }
+            });
+            Err(in_use(name))
+        }
+    }
+}
+
+/// Deletes a database with all that is in it.
+pub(super) async fn delete(name: &str) -> Result<(), StoreError> {
+    let mut request = Factory::new().and_then(|f| f.delete(name)).map_err(unavailable)?;
+    let (blocked, is_blocked) = oneshot::channel();
+    request.on_blocked(move |_| {
+        let _ = blocked.send(());
+    });
+    match future::select(request.into_future(), Box::pin(out_of_patience(is_blocked))).await {
+        Either::Left((result, _)) => result.map_err(unavailable),
+        Either::Right(_) => Err(in_use(name)),
+    }
+}
+
+/// One step for each schema, from whichever is on disk.
+fn upgrade(event: &VersionChangeEvent) -> Result<(), idb::Error> {
+    let database = event.database()?;
+    if event.old_version()? < 1 {
+        for store in STORES {
+            database.create_object_store(store, idb::ObjectStoreParams::new())?;
+        }
+        let log = transaction(event)?.object_store(LOG)?;
+        let mut several = IndexParams::new();
+        several.multi_entry(true);
+        log.create_index(BY_STREAM, KeyPath::new_single("s"), Some(several.clone()))?;
+        log.create_index(BY_MOMENT, KeyPath::new_single("m"), Some(several))?;
+    }
+    Ok(())
+}
+
+fn transaction(event: &VersionChangeEvent) -> Result<idb::Transaction, idb::Error> {
+    use idb::{Event, Request};
+    event.target()?.transaction().ok_or(idb::Error::TransactionNotFound)
+}
+
+fn abort(event: &VersionChangeEvent) {
+    // Where there is no transaction there is nothing to abort.
+    let _ = transaction(event).and_then(idb::Transaction::abort);
+}
+
+fn checked(name: &str, database: Database) -> Result<IdbDatabase, StoreError> {
+    let stores = database.store_names();
+    if let Some(lacking) = STORES.iter().find(|store| !stores.iter().any(|there| there == *store)) {
+        database.close();
+        return Err(StoreError::StorageCorrupt(format!(
+            "database {name:?} lacks the object store {lacking:?}"
+        )));
+    }
+    Ok(database.into())
+}
+
+async fn too_new(name: &str) -> StoreError {
+    let opened = async { Factory::new()?.open(name, None)?.await };
+    match opened.await {
+        Ok(database) => {
+            let found = database.version().unwrap_or(SCHEMA + 1);
+            database.close();
+            StoreError::SchemaTooNew { found, known: SCHEMA }
+        }
+        Err(error) => unavailable(error),
+    }
+}
+
+fn in_use(name: &str) -> StoreError {
+    StoreError::StorageUnavailable(format!("another tab keeps database {name:?} open; close it"))
+}
+
+/// Resolves some time after a request is blocked by other connections; never, where it is not.
+async fn out_of_patience(blocked: oneshot::Receiver<()>) {
+    if blocked.await.is_err() {
+        future::poll_fn(|_| Poll::<()>::Pending).await;
+    }
+    let timer = Promise::new(&mut |resolve, _| {
+        // Without timers it is given up at once.
+        if set_timeout(&resolve, PATIENCE).is_err() {
+            let _ = resolve.call0(&JsValue::NULL);
+        }
+    });
+    let _ = JsFuture::from(timer).await;
+}

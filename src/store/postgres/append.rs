@@ -1,0 +1,197 @@
+//! The transaction of an append: lock the space, look, decide by the one rule, write, commit.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::error::StoreError;
+use crate::event::{Commit, EventId, Limits, SpaceId, StreamId};
+use crate::version::{Admission, EventVersion, Known, Outcome, Position};
+
+use super::client::{SqlClient, SqlError, SqlSession, Statement};
+use super::columns::{Columns, EventRow, json, stream_rows, texts};
+use super::queue::{Answer, Waiting};
+use super::sql::Sql;
+
+/// How often a transaction is tried that lost a race or its connection.
+const TRIES: usize = 4;
+
+/// What is checked already is not checked again.
+const NO_LIMITS: Limits = Limits {
+    payload_bytes: usize::MAX,
+    metadata_bytes: usize::MAX,
+    batch_events: usize::MAX,
+    batch_bytes: usize::MAX,
+};
+
+/// Why a transaction did not come to its end.
+enum Failure {
+    Sql(SqlError),
+    Store(StoreError),
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Writes runs, together where that works, each standing for itself.
+pub(super) async fn write<C: SqlClient>(
+    client: &C,
+    sql: &Sql,
+    space: &SpaceId,
+    waiting: &[Waiting],
+) -> Vec<Answer> {
+    let alone = match with_retries(client, sql, space, waiting).await {
+        Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+        Err(Failure::Sql(error)) if waiting.len() > 1 && error.is_about_content() => None,
+        Err(Failure::Sql(error)) => Some(error.into()),
+        Err(Failure::Store(error)) => Some(error),
+    };
+    if let Some(error) = alone {
+        return waiting.iter().map(|_| Err::<_, StoreError>(error.clone())).collect();
+    }
+    // One of them holds what PostgreSQL refuses: the others must not fail with it.
+    let mut answers = Vec::with_capacity(waiting.len());
+    for one in waiting {
+        answers.push(match with_retries(client, sql, space, std::slice::from_ref(one)).await {
+            Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or_default()),
+            Err(Failure::Sql(error)) => Err(error.into()),
+            Err(Failure::Store(error)) => Err(error),
+        });
+    }
+    answers
+}
+
+async fn with_retries<C: SqlClient>(
+    client: &C,
+    sql: &Sql,
+    space: &SpaceId,
+    waiting: &[Waiting],
+) -> Result<Vec<Vec<Outcome>>, Failure> {
+    let mut tries = 0;
+    loop {
+        let runs: Vec<_> =
+            waiting.iter().map(|waiting| prepare(waiting, tries > 0)).collect::<Result<_, _>>()?;
+        tries += 1;
+        match once(client, sql, space, &runs).await {
+            // A duplicate is what an earlier try wrote; the next one looks for it.
+            Err(Failure::Sql(error)) if tries < TRIES && (error.is_transient() || error.is_duplicate()) => {}
+            result => return result,
+        }
+    }
+}
+
+/// The run as it must be looked at: after a try, even ids that were made for it may be stored.
+fn prepare(waiting: &Waiting, retried: bool) -> Result<Cow<'_, [Commit]>, StoreError> {
+    if !(retried || waiting.tried) || waiting.run.iter().all(|commit| !commit.is_fresh()) {
+        return Ok(Cow::Borrowed(&waiting.run));
+    }
+    let known = |commit: &Commit| {
+        let (events, expectations) = (commit.events().to_vec(), commit.expectations().to_vec());
+        Commit::from_parts(commit.id(), events, expectations, &NO_LIMITS)
+    };
+    waiting.run.iter().map(known).collect::<Result<_, _>>().map(Cow::Owned)
+}
+
+/// One transaction, on one session.
+async fn once<C: SqlClient>(
+    client: &C,
+    sql: &Sql,
+    space: &SpaceId,
+    runs: &[Cow<'_, [Commit]>],
+) -> Result<Vec<Vec<Outcome>>, Failure> {
+    let mut session = client.acquire().await?;
+    let result = transaction(&mut session, sql, space, runs).await;
+    let clean = match &result {
+        Ok(_) => true,
+        // A session that is not released is not used again, so its transaction is undone in any case.
+        Err(_) => session.run(&[Statement::new(&sql.rollback, &[])]).await.is_ok(),
+    };
+    if clean {
+        session.release();
+    }
+    result
+}
+
+async fn transaction<S: SqlSession>(
+    session: &mut S,
+    sql: &Sql,
+    space: &SpaceId,
+    runs: &[Cow<'_, [Commit]>],
+) -> Result<Vec<Vec<Outcome>>, Failure> {
+    let (head, known) = lock(session, sql, space, runs).await?;
+    let mut admission = Admission::confirmed(known, head);
+    let mut written = Vec::new();
+    let mut outcomes = Vec::with_capacity(runs.len());
+    for run in runs {
+        let (outcome, mut events) = admission.run(run);
+        outcomes.push(outcome);
+        written.append(&mut events);
+    }
+    let Some(new_head) = written.last().and_then(|event| event.place.position()) else {
+        session.run(&[Statement::new(&sql.rollback, &[])]).await?;
+        return Ok(outcomes);
+    };
+    let events = json(&written.iter().map(EventRow::from).collect::<Vec<_>>())?;
+    let streams = json(&stream_rows(&written))?;
+    let params = [space.as_str(), &events, &streams, &new_head.to_string()];
+    session.run(&[Statement::new(&sql.write, &params), Statement::new(&sql.commit, &[])]).await?;
+    Ok(outcomes)
+}
+
+/// Begins, locks the space and reads what the runs touch: its head, and what [`Admission`] must know.
+async fn lock<S: SqlSession>(
+    session: &mut S,
+    sql: &Sql,
+    space: &SpaceId,
+    runs: &[Cow<'_, [Commit]>],
+) -> Result<(Position, Known), Failure> {
+    let commits = || runs.iter().flat_map(|run| run.iter());
+    let streams: BTreeSet<&str> =
+        commits().flat_map(Commit::expectations).map(|expectation| expectation.stream_id.as_str()).collect();
+    let ids: Vec<EventId> = commits()
+        .filter(|commit| !commit.is_fresh())
+        .flat_map(Commit::events)
+        .map(|event| event.id)
+        .collect();
+    let (streams, ids) = (texts(streams.into_iter())?, json(&ids)?);
+    let (of_space, of_streams, of_ids) =
+        ([space.as_str()], [space.as_str(), &streams], [space.as_str(), &ids]);
+    let mut statements = vec![
+        Statement::new(&sql.begin, &[]),
+        Statement::new(&sql.lock_space, &of_space),
+        Statement::new(&sql.heads, &of_streams),
+    ];
+    if ids != "[]" {
+        statements.push(Statement::new(&sql.known_events, &of_ids));
+    }
+    let mut answers = session.run(&statements).await?;
+    if answers.get(1).is_some_and(Vec::is_empty) {
+        // The first write to this space; what was read without the lock is read again.
+        statements[0] = Statement::new(&sql.ensure_space, &of_space);
+        answers = session.run(&statements).await?;
+    }
+    let mut answers = answers.into_iter().skip(1);
+    let locked = answers.next().and_then(|rows| rows.into_iter().next());
+    let locked = locked.ok_or_else(|| SqlError::unexpected("the space has no row"))?;
+    let head = Columns::from(locked).position()?;
+    let mut known = Known::default();
+    for row in answers.next().unwrap_or_default() {
+        let mut columns = Columns::from(row);
+        let (stream, version): (StreamId, EventVersion) = (columns.parse()?, columns.version()?);
+        known.heads.insert(stream, version);
+    }
+    for row in answers.next().unwrap_or_default() {
+        if let Some(event) = Columns::from(row).event()? {
+            known.events.insert(event.id, event);
+        }
+    }
+    Ok((head, known))
+}

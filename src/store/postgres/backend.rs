@@ -1,0 +1,222 @@
+//! One space as a [`Backend`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use event_listener::{Event as Wakeup, EventListener};
+use futures_util::future::{Either, select};
+use futures_util::lock::Mutex;
+
+use crate::error::StoreError;
+use crate::event::{Commit, EventId, IdGenerator, Place, RawEvent, SpaceId, StreamId};
+use crate::store::{Backend, FeedSlice, Query, StreamSlice};
+use crate::version::{EventVersion, Outcome, Position};
+
+use super::append;
+use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
+use super::columns::{Columns, QueryParams, texts};
+use super::queue::Queue;
+use super::sql::Sql;
+
+/// How often a reading is tried whose connection was lost.
+const READ_TRIES: usize = 3;
+
+/// The log of one space in PostgreSQL.
+pub struct PostgresBackend<C> {
+    client: Arc<C>,
+    sql: Arc<Sql>,
+    space: SpaceId,
+    queue: Queue,
+    /// Held by the caller that writes what waits.
+    turn: Mutex<()>,
+    changed: Wakeup,
+    ids: IdGenerator,
+    closed: AtomicBool,
+}
+
+impl<C: SqlClient> PostgresBackend<C> {
+    /// The log of a space, over a schema that [`initialize`](super::initialize) made. Nothing is read yet.
+    pub fn new(client: Arc<C>, sql: Arc<Sql>, space: SpaceId) -> Self {
+        Self {
+            client,
+            sql,
+            space,
+            queue: Queue::default(),
+            turn: Mutex::new(()),
+            changed: Wakeup::new(),
+            ids: IdGenerator::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The space.
+    pub const fn space(&self) -> &SpaceId {
+        &self.space
+    }
+
+    /// Wakes who listens: somebody else wrote to this space, in another process.
+    pub fn wake(&self) {
+        self.changed.notify(usize::MAX);
+    }
+
+    /// Whether [`close`](Backend::close) was called.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn open(&self) -> Result<(), StoreError> {
+        if self.is_closed() { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    /// Writes runs that wait, as many as one transaction takes.
+    async fn write_waiting(&self) {
+        let taken = self.queue.take();
+        let answers = append::write(&*self.client, &self.sql, &self.space, taken.runs()).await;
+        taken.answer(answers);
+        self.wake();
+    }
+
+    async fn read(&self, sql: &str, params: &[&str]) -> Result<Vec<Row>, StoreError> {
+        self.open()?;
+        read(&*self.client, Statement::new(sql, params)).await
+    }
+}
+
+/// Runs one statement that only reads, again where the connection was lost.
+pub(super) async fn read<C: SqlClient>(client: &C, statement: Statement<'_>) -> Result<Vec<Row>, StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match read_once(client, statement).await {
+            Err(error) if tries < READ_TRIES && error.is_transient() => {}
+            result => return result.map_err(StoreError::from),
+        }
+    }
+}
+
+async fn read_once<C: SqlClient>(client: &C, statement: Statement<'_>) -> Result<Vec<Row>, SqlError> {
+    let mut session = client.acquire().await?;
+    let result = session.run(&[statement]).await;
+    // Outside a transaction a statement that failed leaves nothing behind.
+    if !result.as_ref().is_err_and(|error| error.connection_lost) {
+        session.release();
+    }
+    Ok(result?.pop().unwrap_or_default())
+}
+
+impl<C: SqlClient> Backend for PostgresBackend<C> {
+    async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
+        self.open()?;
+        let unanswered = |_| StoreError::Internal("an append was given up".into());
+        let mut answer = self.queue.push(run);
+        let turn = match select(&mut answer, self.turn.lock()).await {
+            // Another caller wrote this run with its own.
+            Either::Left((answer, _)) => return answer.map_err(unanswered)?,
+            Either::Right((turn, _)) => turn,
+        };
+        loop {
+            if let Some(answer) = answer.try_recv().map_err(unanswered)? {
+                drop(turn);
+                return answer;
+            }
+            self.write_waiting().await;
+        }
+    }
+
+    async fn read_streams(
+        &self,
+        streams: &[StreamId],
+        query: &Query,
+    ) -> Result<Vec<StreamSlice>, StoreError> {
+        let sql = if query.backwards { &self.sql.read_streams_backwards } else { &self.sql.read_streams };
+        let params = QueryParams::of(query)?;
+        let asked = texts(streams.iter().map(StreamId::as_str))?;
+        let rows = self
+            .read(
+                sql,
+                &[
+                    self.space.as_str(),
+                    &asked,
+                    &params.from_version,
+                    &params.to_version,
+                    &params.above,
+                    &params.below,
+                    &params.event_types,
+                    &query.stream_prefix,
+                    &params.max_events,
+                ],
+            )
+            .await?;
+        let absent = StreamSlice { version: EventVersion::ZERO, events: Vec::new() };
+        let mut slices = vec![absent; streams.len()];
+        for row in rows {
+            let mut columns = Columns::from(row);
+            let number: usize = columns.parse()?;
+            let slice = number.checked_sub(1).and_then(|at| slices.get_mut(at));
+            let slice =
+                slice.ok_or_else(|| StoreError::Internal("a stream that was not asked for".into()))?;
+            slice.version = columns.version()?;
+            slice.events.extend(columns.event()?);
+        }
+        for slice in &mut slices {
+            in_order(&mut slice.events, query);
+        }
+        Ok(slices)
+    }
+
+    async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
+        let sql = if query.backwards { &self.sql.read_feed_backwards } else { &self.sql.read_feed };
+        let params = QueryParams::of(query)?;
+        let rows = self
+            .read(
+                sql,
+                &[
+                    self.space.as_str(),
+                    &params.from_version,
+                    &params.to_version,
+                    &params.above,
+                    &params.below,
+                    &params.event_types,
+                    &query.stream_prefix,
+                    &params.max_events,
+                ],
+            )
+            .await?;
+        let mut head = Position::ZERO;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut columns = Columns::from(row);
+            head = columns.position()?;
+            events.extend(columns.event()?);
+        }
+        in_order(&mut events, query);
+        Ok(FeedSlice::of(events, query, head))
+    }
+
+    async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
+        let rows = self.read(&self.sql.locate, &[self.space.as_str(), &id.to_string()]).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        Ok(Some(Place::Confirmed(Columns::from(row).position()?)))
+    }
+
+    fn listen(&self) -> EventListener {
+        self.changed.listen()
+    }
+
+    fn ids(&self) -> &IdGenerator {
+        &self.ids
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake();
+    }
+}
+
+/// SQL promises an order only where it sorts; rows that come in order, as they do, are not moved.
+fn in_order(events: &mut [RawEvent], query: &Query) {
+    events.sort_by_key(|event| event.place);
+    if query.backwards {
+        events.reverse();
+    }
+}

@@ -1,0 +1,123 @@
+//! What the adapter needs of a PostgreSQL client: sessions that run statements. Everything is text.
+
+use crate::error::StoreError;
+use crate::maybe::{MaybeSend, MaybeSync};
+
+/// A row: its columns as text, none for SQL's null.
+pub type Row = Vec<Option<String>>;
+
+/// A statement with its parameters; the SQL casts each from text.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    /// The SQL, with `$1`, `$2`, … for the parameters.
+    pub sql: &'a str,
+    /// The parameters.
+    pub params: &'a [&'a str],
+}
+
+impl<'a> Statement<'a> {
+    /// A statement with parameters.
+    pub const fn new(sql: &'a str, params: &'a [&'a str]) -> Self {
+        Self { sql, params }
+    }
+}
+
+/// Where sessions come from; usually a pool.
+pub trait SqlClient: MaybeSend + MaybeSync + 'static {
+    /// What it lends.
+    type Session: SqlSession;
+
+    /// Lends a session that is in no transaction, and that nobody else uses meanwhile.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    fn acquire(&self) -> impl Future<Output = Result<Self::Session, SqlError>> + MaybeSend;
+}
+
+/// A connection, lent. One that is dropped without [`release`](Self::release) may be in a transaction: it must
+/// not be lent again before that is undone.
+pub trait SqlSession: MaybeSend {
+    /// Runs statements in order, sent together where the client can; each sees what those before it did.
+    /// Answers with the rows of each.
+    ///
+    /// # Errors
+    /// What the first statement that failed says. Those behind it may have run.
+    fn run(
+        &mut self,
+        statements: &[Statement<'_>],
+    ) -> impl Future<Output = Result<Vec<Vec<Row>>, SqlError>> + MaybeSend;
+
+    /// Gives the session back; it is in no transaction.
+    fn release(self);
+}
+
+/// Why a statement failed or a session could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SqlError {
+    /// PostgreSQL's code, where it answered at all.
+    pub sqlstate: Option<String>,
+    /// What PostgreSQL or the client said.
+    pub message: String,
+    /// Whether the connection is gone, so that it is not known what the last statements did.
+    pub connection_lost: bool,
+}
+
+impl SqlError {
+    /// What PostgreSQL answered. Some answers are its last on this connection: it shuts down, crashed, is starting.
+    pub fn answered(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+        let (sqlstate, message) = (sqlstate.into(), message.into());
+        let connection_lost = sqlstate.starts_with("57P") || sqlstate.starts_with("08");
+        Self { sqlstate: Some(sqlstate), message, connection_lost }
+    }
+
+    /// A failure of the client itself, with the connection gone or never there.
+    pub fn lost(message: impl Into<String>) -> Self {
+        Self { sqlstate: None, message: message.into(), connection_lost: true }
+    }
+
+    /// An answer that is not what the statement answers.
+    pub(super) fn unexpected(message: impl Into<String>) -> Self {
+        Self { sqlstate: None, message: message.into(), connection_lost: false }
+    }
+
+    /// Whether the same may succeed if it is done once more: deadlocks, failed serialisation, lost connections.
+    pub(super) fn is_transient(&self) -> bool {
+        self.connection_lost || self.class() == "40"
+    }
+
+    /// Whether a row is there already that should be new.
+    pub(super) fn is_duplicate(&self) -> bool {
+        self.sqlstate.as_deref() == Some("23505")
+    }
+
+    /// Whether one run's content is the cause, so that other runs may succeed without it.
+    pub(super) fn is_about_content(&self) -> bool {
+        matches!(self.class(), "22" | "23" | "54")
+    }
+
+    fn class(&self) -> &str {
+        self.sqlstate.as_deref().and_then(|code| code.get(..2)).unwrap_or_default()
+    }
+}
+
+impl From<SqlError> for StoreError {
+    fn from(error: SqlError) -> Self {
+        let SqlError { sqlstate, message, connection_lost } = &error;
+        match (sqlstate.as_deref(), error.class()) {
+            (Some("53100"), _) => Self::QuotaExceeded(message.clone()),
+            (Some("42P01" | "3F000"), _) => {
+                Self::StorageUnavailable(format!("{message}; initialize the schema first"))
+            }
+            // A key says that the rows of streams and events contradict each other.
+            (Some("23505"), _) | (_, "XX") => Self::StorageCorrupt(message.clone()),
+            // Connections, authorisation, rights, read-only servers, resources, shutdowns, lost races.
+            (_, "08" | "28" | "3D" | "25" | "40" | "53" | "55" | "57" | "58") | (Some("42501"), _) => {
+                Self::StorageUnavailable(message.clone())
+            }
+            (None, _) if *connection_lost => Self::StorageUnavailable(message.clone()),
+            (Some(code), _) => Self::Internal(format!("PostgreSQL: {message} ({code})")),
+            (None, _) => Self::Internal(format!("PostgreSQL: {message}")),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The log in PostgreSQL: the same SQL over any client, native or lent by a JavaScript host.
+//!
+//! Every statement names one space, and each table leads with it. Who appends locks the space's row first, so
+//! positions are dense and in the order of commits; the rule for versions is [`Admission`] and no statement.
+//!
+//! [`Admission`]: crate::version::Admission
+
+mod append;
+mod backend;
+mod client;
+mod columns;
+mod migrate;
+#[cfg(feature = "server")]
+mod native;
+mod queue;
+mod spaces;
+mod sql;
+#[cfg(feature = "server")]
+mod store;
+
+pub use backend::PostgresBackend;
+pub use client::{Row, SqlClient, SqlError, SqlSession, Statement};
+pub use migrate::{SCHEMA_VERSION, initialize};
+#[cfg(feature = "server")]
+pub use native::NativeClient;
+pub use spaces::PostgresSpaces;
+pub use sql::Sql;
+#[cfg(feature = "server")]
+pub use store::{PostgresConfig, PostgresEventStore};

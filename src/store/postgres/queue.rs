@@ -1,0 +1,91 @@
+//! Runs that wait for their turn. Who has the turn takes all that wait and writes them together.
+//!
+//! A caller may go away at any moment. If it had the turn, what it took goes back, marked as tried: its
+//! transaction may have been committed all the same.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_channel::oneshot;
+
+use crate::error::StoreError;
+use crate::event::Commit;
+use crate::version::Outcome;
+
+/// What becomes of a run.
+pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
+
+/// Events and bytes of one transaction, a single larger run aside: `jsonb` takes 255 MB.
+const MAX_EVENTS: usize = 20_000;
+const MAX_BYTES: usize = 32 << 20;
+
+/// A run that waits.
+pub(super) struct Waiting {
+    pub(super) run: Vec<Commit>,
+    /// Whether a transaction with it may have been committed.
+    pub(super) tried: bool,
+    answer: oneshot::Sender<Answer>,
+}
+
+#[derive(Default)]
+pub(super) struct Queue(Mutex<VecDeque<Waiting>>);
+
+impl Queue {
+    /// Puts a run at the end; its answer comes here.
+    pub(super) fn push(&self, run: Vec<Commit>) -> oneshot::Receiver<Answer> {
+        let (answer, receiver) = oneshot::channel();
+        self.lock().push_back(Waiting { run, tried: false, answer });
+        receiver
+    }
+
+    /// Takes the runs that one transaction may hold, in order; those whose caller went away are dropped.
+    pub(super) fn take(&self) -> Taken<'_> {
+        let mut queue = self.lock();
+        queue.retain(|waiting| !waiting.answer.is_canceled());
+        let (mut events, mut bytes) = (0, 0);
+        let fits = |waiting: &&Waiting| {
+            events += waiting.run.iter().map(|commit| commit.events().len()).sum::<usize>();
+            bytes += waiting.run.iter().map(Commit::bytes).sum::<usize>();
+            events <= MAX_EVENTS && bytes <= MAX_BYTES
+        };
+        let count = queue.iter().take_while(fits).count().max(1).min(queue.len());
+        let runs = queue.drain(..count).collect();
+        drop(queue);
+        Taken { queue: self, runs }
+    }
+
+    // A panic elsewhere leaves a queue of whole runs.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs that were taken; back in the queue unless they are answered.
+pub(super) struct Taken<'a> {
+    queue: &'a Queue,
+    runs: Vec<Waiting>,
+}
+
+impl Taken<'_> {
+    pub(super) fn runs(&self) -> &[Waiting] {
+        &self.runs
+    }
+
+    /// Answers the runs, in their order.
+    pub(super) fn answer(mut self, answers: impl IntoIterator<Item = Answer>) {
+        for (waiting, answer) in std::mem::take(&mut self.runs).into_iter().zip(answers) {
+            // A caller that went away meanwhile needs no answer.
+            let _ = waiting.answer.send(answer);
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.queue.lock();
+        for mut waiting in std::mem::take(&mut self.runs).into_iter().rev() {
+            waiting.tried = true;
+            queue.push_front(waiting);
+        }
+    }
+}

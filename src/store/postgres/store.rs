@@ -1,0 +1,185 @@
+//! The event store of native apps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, Pool, Runtime};
+use tokio_postgres::NoTls;
+
+use crate::error::StoreError;
+use crate::event::{Batch, Event, JsonEvent, SpaceId, StreamEvents, StreamId, Upcasters};
+use crate::maybe::MaybeSend;
+use crate::store::{EventStore, EventSubscription, FeedPage, ReadOptions, Store, SubscriptionOptions};
+use crate::version::WriteResult;
+
+use super::backend::PostgresBackend;
+use super::native::NativeClient;
+use super::spaces::PostgresSpaces;
+use super::sql::Sql;
+
+/// The space of a store whose user does not name one.
+const DEFAULT_SPACE: &str = "default";
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long an operation waits for a connection.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Where PostgreSQL is and how to use it.
+#[derive(Clone)]
+pub struct PostgresConfig {
+    url: String,
+    pool_size: usize,
+    schema: String,
+}
+
+impl PostgresConfig {
+    /// A database by its address, `postgresql://user:password@host/database`; 20 connections, schema
+    /// `eventcore`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), pool_size: 20, schema: "eventcore".into() }
+    }
+
+    /// At most so many connections; at least one.
+    #[must_use]
+    pub const fn with_pool_size(mut self, connections: usize) -> Self {
+        self.pool_size = connections;
+        self
+    }
+
+    /// The schema that holds the tables, whatever characters are in its name.
+    #[must_use]
+    pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// The schema that holds the tables.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Every space of the schema, over a pool of its own. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for an address or a schema's name that PostgreSQL does not take.
+    pub fn spaces(&self) -> Result<PostgresSpaces<NativeClient>, StoreError> {
+        let sql = Sql::new(&self.schema)?;
+        Ok(PostgresSpaces::new(Arc::new(NativeClient::new(self.pool()?)), Arc::new(sql)))
+    }
+
+    fn pool(&self) -> Result<Pool, StoreError> {
+        let invalid = |what: &dyn std::fmt::Display| {
+            StoreError::InvalidRequest(format!("the database's address: {what}"))
+        };
+        let mut server: tokio_postgres::Config =
+            self.url.parse().map_err(|error: tokio_postgres::Error| {
+                invalid(
+                    &std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+                )
+            })?;
+        if server.get_connect_timeout().is_none() {
+            server.connect_timeout(CONNECT);
+        }
+        if server.get_application_name().is_none() {
+            server.application_name("eventcore-web");
+        }
+        Pool::builder(Manager::new(server, NoTls))
+            .max_size(self.pool_size.max(1))
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CONNECT))
+            .recycle_timeout(Some(CONNECT))
+            .wait_timeout(Some(WAIT))
+            .build()
+            .map_err(|error| invalid(&error))
+    }
+}
+
+// Without the address: it may hold a password.
+impl std::fmt::Debug for PostgresConfig {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { pool_size, schema, url: _ } = self;
+        out.debug_struct("PostgresConfig")
+            .field("pool_size", pool_size)
+            .field("schema", schema)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event store in PostgreSQL. It writes to the space `default`; [`space`](Self::space) gives the others.
+/// Clones share the pool.
+pub struct PostgresEventStore<E = JsonEvent> {
+    spaces: Arc<PostgresSpaces<NativeClient>>,
+    store: Store<PostgresBackend<NativeClient>, E>,
+    upcasters: Upcasters,
+}
+
+impl<E> Clone for PostgresEventStore<E> {
+    fn clone(&self) -> Self {
+        let Self { spaces, store, upcasters } = self;
+        Self { spaces: Arc::clone(spaces), store: store.clone(), upcasters: upcasters.clone() }
+    }
+}
+
+impl<E: Event> PostgresEventStore<E> {
+    /// A store over this database, which is asked for an answer. Its tables are made by
+    /// [`initialize`](Self::initialize).
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for an address or a schema's name that PostgreSQL does not take,
+    /// `STORAGE_UNAVAILABLE` where it does not answer.
+    pub async fn new(config: PostgresConfig) -> Result<Self, StoreError> {
+        let spaces = Arc::new(config.spaces()?);
+        spaces.ping().await?;
+        let store = Store::over(spaces.space(&SpaceId::try_new(DEFAULT_SPACE)?));
+        Ok(Self { spaces, store, upcasters: Upcasters::new() })
+    }
+
+    /// Makes the tables or brings them up to date. Any number of processes may do this at once.
+    ///
+    /// # Errors
+    /// `SCHEMA_TOO_NEW`, or a failure of the storage.
+    pub async fn initialize(&self) -> Result<(), StoreError> {
+        self.spaces.initialize().await
+    }
+
+    /// The same store, reading through upcasters and stamping writes with their newest schemas.
+    #[must_use]
+    pub fn with_upcasters(mut self, upcasters: Upcasters) -> Self {
+        self.store = self.store.with_upcasters(upcasters.clone());
+        self.upcasters = upcasters;
+        self
+    }
+
+    /// The store of a space.
+    pub fn space(&self, space: &SpaceId) -> Store<PostgresBackend<NativeClient>, E> {
+        Store::over(self.spaces.space(space)).with_upcasters(self.upcasters.clone())
+    }
+
+    /// Closes the logs of every space; later calls answer [`StoreError::Closed`].
+    pub fn close(&self) {
+        self.spaces.close();
+    }
+}
+
+impl<E: Event> EventStore for PostgresEventStore<E> {
+    type Event = E;
+
+    async fn read_streams(
+        &self,
+        stream_ids: &[StreamId],
+        options: ReadOptions,
+    ) -> Result<Vec<StreamEvents<E>>, StoreError> {
+        self.store.read_streams(stream_ids, options).await
+    }
+
+    async fn read_all_events(&self, options: ReadOptions) -> Result<FeedPage<E>, StoreError> {
+        self.store.read_all_events(options).await
+    }
+
+    async fn write_events(&self, batch: impl Into<Batch<E>> + MaybeSend) -> Result<WriteResult, StoreError> {
+        self.store.write_events(batch).await
+    }
+
+    async fn subscribe(&self, options: SubscriptionOptions) -> Result<EventSubscription<E>, StoreError> {
+        self.store.subscribe(options).await
+    }
+}

@@ -1,0 +1,83 @@
+//! The two logs that an app can open, as one type: a module with both would be twice as large if each store,
+//! subscription and sync were compiled for each of them.
+
+use event_listener::EventListener;
+
+use crate::error::StoreError;
+use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
+use crate::store::indexeddb::IndexedDbBackend;
+use crate::store::memory::MemoryBackend;
+use crate::store::{
+    Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
+};
+use crate::version::Outcome;
+
+pub(super) enum LocalBackend {
+    Memory(Box<MemoryBackend>),
+    IndexedDb(IndexedDbBackend),
+}
+
+macro_rules! either {
+    ($self:ident, $backend:ident => $call:expr) => {
+        match $self {
+            Self::Memory($backend) => $call,
+            Self::IndexedDb($backend) => $call,
+        }
+    };
+}
+
+impl Backend for LocalBackend {
+    async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
+        either!(self, backend => backend.append(run).await)
+    }
+
+    async fn read_streams(
+        &self,
+        streams: &[StreamId],
+        query: &Query,
+    ) -> Result<Vec<StreamSlice>, StoreError> {
+        either!(self, backend => backend.read_streams(streams, query).await)
+    }
+
+    async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
+        either!(self, backend => backend.read_feed(query).await)
+    }
+
+    async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
+        either!(self, backend => backend.locate(id).await)
+    }
+
+    fn listen(&self) -> EventListener {
+        either!(self, backend => backend.listen())
+    }
+
+    fn ids(&self) -> &IdGenerator {
+        either!(self, backend => backend.ids())
+    }
+
+    fn close(&self) {
+        either!(self, backend => backend.close());
+    }
+}
+
+impl Replica for LocalBackend {
+    async fn state(&self) -> Result<ReplicaState, StoreError> {
+        either!(self, backend => backend.state().await)
+    }
+
+    async fn attach(&self, space: &SpaceId) -> Result<(), StoreError> {
+        either!(self, backend => backend.attach(space).await)
+    }
+
+    async fn outbox(&self, max_commits: usize, max_bytes: usize) -> Result<Vec<OutboxCommit>, StoreError> {
+        either!(self, backend => backend.outbox(max_commits, max_bytes).await)
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        either!(self, backend => backend.settle(settlement).await)
+    }
+
+    async fn rewrite(&self, commit: CommitId, rewrite: Rewrite) -> Result<bool, StoreError> {
+        either!(self, backend => backend.rewrite(commit, rewrite).await)
+    }
+}

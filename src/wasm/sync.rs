@@ -1,0 +1,199 @@
+//! Sync towards JavaScript: the host brings `fetch`, timers and the app's resolver.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use wasm_bindgen::prelude::*;
+
+use crate::error::StoreError;
+use crate::event::{Commit, CommitId, Limits, SpaceId, Upcasters};
+use crate::store::Backend;
+use crate::sync::{Conflict, Engine, Host, HostResponse, Resolution, SyncConfig, SyncStatus};
+
+use super::batch;
+use super::error::{to_js, to_text, wire_to_js};
+use super::local::LocalBackend;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What the TypeScript layer brings: see `js/sync-host.ts`.
+    pub type SyncHost;
+
+    #[wasm_bindgen(method, catch)]
+    async fn request(
+        this: &SyncHost,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn sleep(this: &SyncHost, ms: f64) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn random(this: &SyncHost) -> f64;
+
+    #[wasm_bindgen(method)]
+    fn status(this: &SyncHost, json: &str);
+
+    #[wasm_bindgen(method, catch)]
+    async fn resolve(this: &SyncHost, conflict: &str) -> Result<JsValue, JsValue>;
+}
+
+/// A host, and the replica whose ids a replacement needs.
+struct JsHost {
+    host: SyncHost,
+    replica: Arc<LocalBackend>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsResponse {
+    status: u16,
+    body: String,
+    retry_after_ms: Option<f64>,
+}
+
+impl Host for JsHost {
+    async fn request(
+        &self,
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+    ) -> Result<HostResponse, String> {
+        let answer = self.host.request(method, &path, body).await.map_err(reason)?;
+        let answer: JsResponse = serde_wasm_bindgen::from_value(answer).map_err(|error| error.to_string())?;
+        Ok(HostResponse {
+            status: answer.status,
+            body: answer.body,
+            // Whole milliseconds; what is not a number of them counts as none.
+            retry_after_ms: answer.retry_after_ms.map(|ms| ms as u64),
+        })
+    }
+
+    async fn sleep(&self, ms: u64) {
+        // A timer that fails is one that is over.
+        let _ = self.host.sleep(ms as f64).await;
+    }
+
+    fn random(&self) -> f64 {
+        self.host.random()
+    }
+
+    fn status(&self, status: &SyncStatus) {
+        // Numbers and fixed words always become JSON.
+        self.host.status(&serde_json::to_string(status).unwrap_or_default());
+    }
+
+    async fn resolve(&self, conflict: &Conflict) -> Result<Resolution, String> {
+        let conflict = serde_json::to_string(conflict).map_err(|error| error.to_string())?;
+        let answer = self.host.resolve(&conflict).await.map_err(reason)?;
+        let answer = answer.as_string().ok_or("a resolution is a text")?;
+        read_resolution(&answer, &self.replica).map_err(|error| error.to_string())
+    }
+}
+
+/// Why JavaScript threw: an error's message, or the value as text.
+fn reason(thrown: JsValue) -> String {
+    match thrown.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => thrown.as_string().unwrap_or_else(|| format!("{thrown:?}")),
+    }
+}
+
+#[derive(Deserialize)]
+struct WrittenResolution {
+    kind: Kind,
+    batch: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    Rebase,
+    Replace,
+    Drop,
+    Park,
+}
+
+fn read_resolution(text: &str, replica: &LocalBackend) -> Result<Resolution, StoreError> {
+    let written: WrittenResolution =
+        serde_json::from_str(text).map_err(|error| StoreError::InvalidRequest(error.to_string()))?;
+    Ok(match (written.kind, written.batch) {
+        (Kind::Rebase, _) => Resolution::Rebase,
+        (Kind::Drop, _) => Resolution::Drop,
+        (Kind::Park, _) => Resolution::Park,
+        (Kind::Replace, Some(batch)) => Resolution::Replace(Commit::prepare(
+            batch::read(batch.get())?,
+            replica.ids(),
+            &Limits::default(),
+            &Upcasters::new(),
+        )?),
+        (Kind::Replace, None) => {
+            return Err(StoreError::InvalidRequest("a replacement needs a batch".into()));
+        }
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsConfig {
+    space: SpaceId,
+    poll_interval_ms: Option<u64>,
+}
+
+/// A sync of one store.
+#[wasm_bindgen]
+pub struct SyncHandle {
+    engine: Engine<LocalBackend, JsHost>,
+    replica: Arc<LocalBackend>,
+}
+
+impl SyncHandle {
+    pub(super) fn over(replica: Arc<LocalBackend>, config: &str, host: SyncHost) -> Result<Self, StoreError> {
+        let config: JsConfig =
+            serde_json::from_str(config).map_err(|error| StoreError::InvalidRequest(error.to_string()))?;
+        let mut settings = SyncConfig::new(config.space);
+        settings.poll_ms = config.poll_interval_ms.unwrap_or(settings.poll_ms);
+        let host = JsHost { host, replica: Arc::clone(&replica) };
+        Ok(Self { engine: Engine::new(Arc::clone(&replica), host, settings), replica })
+    }
+}
+
+#[wasm_bindgen]
+impl SyncHandle {
+    /// Runs until it is stopped or ends by an error that a repetition does not mend.
+    pub async fn run(&self) -> Result<(), JsValue> {
+        self.engine.run().await.map_err(to_js)
+    }
+
+    /// Starts a round and waits until it rests; answers with the status as JSON.
+    #[wasm_bindgen(js_name = syncNow)]
+    pub async fn sync_now(&self) -> Result<String, JsValue> {
+        let status = self.engine.sync_now().await.map_err(wire_to_js)?;
+        to_text(&status)
+    }
+
+    /// Starts a round at once: the network is back.
+    pub fn wake(&self) {
+        self.engine.wake();
+    }
+
+    /// The parked commits as a JSON array of conflicts.
+    pub async fn conflicts(&self) -> Result<String, JsValue> {
+        to_text(&self.engine.conflicts().await.map_err(to_js)?)
+    }
+
+    /// Resolves a parked commit.
+    pub async fn resolve(&self, commit_id: &str, resolution: &str) -> Result<(), JsValue> {
+        let commit_id: CommitId = commit_id.parse().map_err(StoreError::from).map_err(to_js)?;
+        let resolution = read_resolution(resolution, &self.replica).map_err(to_js)?;
+        self.engine.resolve(commit_id, resolution).await.map_err(to_js)
+    }
+
+    /// Ends the sync; what waits stays in the outbox.
+    pub fn stop(&self) {
+        self.engine.stop();
+    }
+}

@@ -1,0 +1,156 @@
+// The endpoint's hosts, all by one suite, and what each adds.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
+import { createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
+import { startPostgres } from '../../js/tools/postgres.mjs';
+import { ROOT } from '../../js/tools/run.mjs';
+import { ADMITTED, endpointSuite } from '../support/endpoint-suite.mjs';
+import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
+
+/** @type {Awaited<ReturnType<typeof startPostgres>>} */
+let postgres;
+
+before(async () => {
+  [postgres] = await Promise.all([startPostgres(), buildServer()]);
+});
+after(() => postgres?.stop());
+
+endpointSuite('createSyncHandler over PGlite', async () => {
+  const db = await PGlite.create();
+  const host = await listen(createSyncHandler({ sql: fromPGlite(db), allowOrigin: ADMITTED }));
+  return { url: host.url, stop: () => host.stop().then(() => db.close()) };
+});
+
+endpointSuite(
+  'createSyncHandler over pg',
+  async () => {
+    const pool = new pg.Pool({ connectionString: postgres.url, max: 8 });
+    pool.on('error', () => {});
+    const handler = createSyncHandler({ sql: fromPg(pool), allowOrigin: [ADMITTED], schema: 'over "pg"' });
+    const host = await listen(handler);
+    return { url: host.url, stop: () => host.stop().then(() => pool.end()), database: postgres };
+  },
+  { canLoseDatabase: true },
+);
+
+endpointSuite(
+  'eventcore-server',
+  async () => {
+    const args = ['--database-url', postgres.url, '--schema', 'native', '--allow-origin', ADMITTED];
+    return { ...(await startServer(args)), database: postgres };
+  },
+  { canLoseDatabase: true },
+);
+
+describe('createSyncHandler', () => {
+  /** @type {PGlite} */
+  let db;
+  before(async () => {
+    db = await PGlite.create();
+  });
+  after(() => db.close());
+
+  const ask = (handler, token) =>
+    handler(
+      new Request('https://sync.example.com/v1/spaces/team/events', {
+        headers: token ? { authorization: token } : {},
+      }),
+    );
+
+  it('asks authorize for the space and the right', async () => {
+    const asked = [];
+    const handler = createSyncHandler({
+      sql: fromPGlite(db),
+      async authorize(request, access) {
+        asked.push(access);
+        const token = request.headers.get('authorization');
+        return token === null ? 'unauthorized' : token === 'good';
+      },
+    });
+    assert.deepEqual(
+      [await ask(handler), await ask(handler, 'bad'), await ask(handler, 'good')].map(({ status }) => status),
+      [401, 403, 200],
+    );
+    assert.deepEqual(asked[0], { space: 'team', right: 'read' });
+    const body = JSON.stringify({ commits: [] });
+    await handler(new Request('https://sync.example.com/v1/spaces/x/push', { method: 'POST', body }));
+    assert.deepEqual(asked[3], { space: 'x', right: 'write' });
+  });
+
+  it('lets nobody in when authorize fails, and says nothing of why', async () => {
+    const authorize = () => {
+      throw new Error('the secret is s3cret');
+    };
+    const response = await ask(createSyncHandler({ sql: fromPGlite(db), authorize }));
+    assert.equal(response.status, 500);
+    assert.doesNotMatch(await response.text(), /s3cret/);
+  });
+
+  it('answers loopback only without authorize', async () => {
+    assert.equal((await ask(createSyncHandler({ sql: fromPGlite(db) }))).status, 403);
+  });
+
+  it('refuses a schema that PostgreSQL would cut, and an origin that is none', async () => {
+    await assert.rejects(createSyncHandler({ sql: fromPGlite(db), schema: 'x'.repeat(64) }).initialize(), {
+      code: 'INVALID_REQUEST',
+    });
+    assert.throws(() => createSyncHandler({ sql: fromPGlite(db), allowOrigin: 'example.com' }), TypeError);
+  });
+
+  it('is alive, and unavailable, while there is no database', async () => {
+    const pool = new pg.Pool({ connectionString: 'postgres://nobody@127.0.0.1:1/nothing' });
+    const handler = createSyncHandler({ sql: fromPg(pool) });
+    const get = (path) => handler(new Request(`http://localhost${path}`));
+    assert.equal((await get('/healthz')).status, 200);
+    const events = await get('/v1/spaces/a/events');
+    assert.deepEqual([events.status, (await events.json()).error.code], [503, 'STORAGE_UNAVAILABLE']);
+    await pool.end();
+  });
+});
+
+describe('eventcore-server', () => {
+  const program = `${ROOT}/target/debug/eventcore-server`;
+  /** Runs it to an end that it comes to by itself. */
+  const fails = async (args, expected) => {
+    const { stop } = await startProgram(program, args, /(.+)/s);
+    const { code, output } = await stop('SIGCONT');
+    assert.notEqual(code, 0);
+    assert.match(output, expected);
+    assert.doesNotMatch(output, /panicked|backtrace/i);
+  };
+
+  it('refuses to listen where others reach it', () =>
+    fails(
+      ['--listen', '0.0.0.0:0', '--database-url', postgres.url],
+      /does not verify tokens yet.*loopback/s,
+    ));
+
+  it('says that a port is in use', async () => {
+    const host = await listen(async () => new Response());
+    try {
+      const args = ['--listen', new URL(host.url).host, '--database-url', postgres.url];
+      await fails(args, /cannot listen on .*in use.*--listen/s);
+    } finally {
+      await host.stop();
+    }
+  });
+
+  it('says that the database cannot be reached', () =>
+    fails(
+      ['--listen', '127.0.0.1:0', '--database-url', 'postgres://x:s3cret@127.0.0.1:1/x'],
+      /cannot use the database/,
+    ));
+
+  it('says that there is no database', () => fails(['--listen', '127.0.0.1:0'], /--database-url/));
+
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    it(`ends cleanly by ${signal}`, async () => {
+      const server = await startServer(['--database-url', postgres.url]);
+      const { code } = await server.stop(signal);
+      assert.equal(code, 0);
+    });
+  }
+});

@@ -1,0 +1,73 @@
+// Requests over a socket of their own, so that a test may send any header, and the ids and commits that they carry.
+
+import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+
+/**
+ * @typedef {{ status: number, headers: import('node:http').IncomingHttpHeaders, text: string, json: any }} Received
+ * @param {string} base @param {string} method @param {string} path
+ * @param {{ headers?: Record<string, string>, body?: string | Buffer | Iterable<Buffer> }} [options]
+ * @returns {Promise<Received>}
+ */
+export function send(base, method, path, { headers = {}, body } = {}) {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(new URL(base), { method, path, headers, agent: false }, async (incoming) => {
+      let text = '';
+      try {
+        for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
+      } catch (error) {
+        return reject(error);
+      }
+      const isJson = incoming.headers['content-type'] === 'application/json';
+      resolve({
+        status: incoming.statusCode,
+        headers: incoming.headers,
+        text,
+        json: isJson ? JSON.parse(text) : undefined,
+      });
+    });
+    // A host that refuses a body may answer and hang up while it is being sent.
+    let answered = false;
+    outgoing.on('response', () => {
+      answered = true;
+    });
+    outgoing.on('error', (error) => answered || reject(error));
+    if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body);
+    else {
+      for (const chunk of body) outgoing.write(chunk);
+      outgoing.end();
+    }
+  });
+}
+
+let last = 0;
+
+/** A UUID of version 7. */
+export function newId() {
+  last = Math.max(last + 1, Date.now());
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(last, 0, 6);
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/**
+ * A commit on the wire, with an expectation per stream.
+ * @param {Record<string, 'noStream' | 'any' | 'noCheck' | number>} expected
+ * @param {Array<{ stream: string, payload?: unknown, id?: string, type?: string }>} events
+ */
+export function commit(expected, events, id = newId()) {
+  return {
+    id,
+    expectations: Object.entries(expected).map(([streamId, version]) => ({ streamId, expected: version })),
+    events: events.map(({ stream, payload = {}, id: eventId = newId(), type = 'Noted' }) => ({
+      id: eventId,
+      streamId: stream,
+      type,
+      occurredAt: '2026-01-31T23:59:59.999Z',
+      metadata: { correlationId: 'test' },
+      payload,
+    })),
+  };
+}
