@@ -1,6 +1,5 @@
 //! The proof of the contract suite: stores that are broken in one way each, and the law that finds them out.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};

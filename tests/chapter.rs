@@ -1,7 +1,6 @@
 //! The chapter, block by block: each test is named after its section and does what the block there shows, as the
 //! design decides. PostgreSQL's blocks are in `tests/postgres.rs`, evolution's in `tests/evolution.rs`.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;

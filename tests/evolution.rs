@@ -1,7 +1,6 @@
 //! Events that changed: defaults, versioned enums, upcasters with stored events of every earlier version, and
 //! events that cannot be decoded.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

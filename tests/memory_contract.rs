@@ -1,6 +1,5 @@
 //! The contract over what is built on memory: the store itself, and the stores that wrap another.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use eventcore_web::event::{EventToWrite, EventType, Json, JsonEvent, StreamId};

@@ -1,6 +1,5 @@
 //! Decisions over a store and projections of its feed.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -81,7 +80,7 @@ fn a_decision_emits_into_several_streams_at_once() {
     let executed = block_on(execute(&store, &[A, B, RULES], transfer(7))).unwrap();
     assert_eq!(executed.attempts, 1);
     let written = executed.written.unwrap();
-    assert_eq!(written.versions.iter().map(|(_, version)| version.get()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(written.versions.values().map(|version| version.get()).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((balance(&read(&store, &A)), balance(&read(&store, &B))), (3, 7));
     let [withdrawn, deposited] = [&read(&store, &A)[1], &read(&store, &B)[0]];
     assert_eq!(withdrawn.commit_id, deposited.commit_id);
@@ -138,7 +137,7 @@ fn concurrent_decisions_keep_their_rule() {
         let threads: Vec<_> = (0..30)
             .map(|_| scope.spawn(|| block_on(execute_with(&store, &[A, B, RULES], options, transfer(1)))))
             .collect();
-        threads.into_iter().filter(|_| true).map(|thread| thread.join().unwrap().unwrap()).collect::<Vec<_>>()
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect::<Vec<_>>()
     });
     let written = done.iter().filter(|executed| executed.written.is_some()).count();
     assert_eq!(written, 20, "as many transfers as there was money");

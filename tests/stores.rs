@@ -1,6 +1,5 @@
 //! Stores in front of stores: chaos by seed, and batches with the exact truth when they fail.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroUsize;

@@ -1,6 +1,5 @@
 //! The kit's own messages: each failure shows the first offending pair.
 #![cfg(not(target_family = "wasm"))]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

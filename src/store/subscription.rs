@@ -89,6 +89,21 @@ impl<B: Backend> Follower<B> {
         Self { backend, query, delivered: HashSet::new() }
     }
 
+    /// Starts behind a pending event: it, and what is pending before it, counts as delivered.
+    pub(super) async fn start_behind_pending(&mut self, id: EventId) -> Result<(), StoreError> {
+        let pending = Query { after: Some(Place::Pending(0)), ..Query::default() };
+        let page = self.backend.read_feed(&pending).await?;
+        match page.events.iter().position(|event| event.id == id) {
+            Some(at) => {
+                self.delivered.extend(page.events[..=at].iter().map(|event| event.id));
+                self.query.after = Some(Place::Confirmed(page.cursor.into()));
+            }
+            // Confirmed since it was located.
+            None => self.query.after = self.backend.locate(id).await?,
+        }
+        Ok(())
+    }
+
     /// The next events, at least one, as soon as there are any.
     pub(crate) async fn next_page(&mut self) -> Result<Vec<RawEvent>, StoreError> {
         loop {

@@ -80,15 +80,20 @@ impl<B: Backend, E: Event> Store<B, E> {
 
     /// Follows the feed in pages of stored events.
     pub(crate) async fn follow(&self, options: SubscriptionOptions) -> Result<Follower<B>, StoreError> {
+        let after = self.place(options.after).await?;
         let query = Query {
             max_events: options.buffer.unwrap_or(subscription::BUFFER).max(1),
-            after: self.place(options.after).await?,
+            after,
             event_types: options.event_types.into_iter().collect(),
             stream_prefix: options.stream_prefix.unwrap_or_default(),
             pending: !options.confirmed_only,
             ..Query::default()
         };
-        Ok(Follower::new(Arc::clone(&self.backend), query))
+        let mut follower = Follower::new(Arc::clone(&self.backend), query);
+        if let (Some(After::Event(id)), Some(Place::Pending(_))) = (options.after, after) {
+            follower.start_behind_pending(id).await?;
+        }
+        Ok(follower)
     }
 
     async fn query(&self, options: ReadOptions, page: usize) -> Result<Query, StoreError> {
