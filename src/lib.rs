@@ -22,3 +22,8 @@ mod wasm;
 
 pub use error::StoreError;
 pub use maybe::{MaybeSend, MaybeSync};
+
+/// The README's example in Rust is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

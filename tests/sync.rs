@@ -140,7 +140,7 @@ impl Device {
 
     /// The feed as `(id, stream, version, position)`.
     async fn feed(&self) -> Vec<(EventId, String, u64, Option<u64>)> {
-        feed(&**self.store.backend()).await.iter().map(line).collect()
+        feed(self.store.backend()).await.iter().map(line).collect()
     }
 }
 

@@ -19,5 +19,8 @@ await main(async () => {
   await setup();
   say(`• ${env.SEEDS} schedules from seed ${env.FROM}`);
   const only = ['the_rules_hold_in_every_schedule', '--', '--nocapture'];
-  await run('cargo', ['test', '--quiet', '--release', '--test', 'simulation', ...only], { env, stream: true });
+  await run('cargo', ['test', '--quiet', '--release', '--test', 'simulation', ...only], {
+    env,
+    stream: true,
+  });
 });

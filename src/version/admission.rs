@@ -176,13 +176,22 @@ impl Admission {
         }
         match (stored.first(), missing) {
             (None, _) => Ok(None),
-            (Some(first), None) if stored.iter().all(|event| event.commit_id == first.commit_id) => {
+            (Some(first), None) if stored.windows(2).all(|pair| follows(&pair[0], &pair[1])) => {
                 Ok(Some(result_of(first.commit_id, &stored)))
             }
-            // Part of another commit, or of several: this commit is not the one that was written.
+            // Events of several commits, or of one in another order: this is not what was written.
             (Some(first), _) => Err(StoreError::EventIdReused(first.id)),
         }
     }
+}
+
+/// Whether an event stands right behind another in the same commit.
+fn follows(one: &RawEvent, other: &RawEvent) -> bool {
+    let next = match one.place {
+        Place::Confirmed(position) => Place::Confirmed(position.next()),
+        Place::Pending(number) => Place::Pending(number + 1),
+    };
+    one.commit_id == other.commit_id && other.place == next
 }
 
 /// The result of a commit whose events are these.

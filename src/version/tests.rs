@@ -162,3 +162,17 @@ fn a_repeat_answers_with_the_first_result_before_any_version_is_looked_at() {
     assert_eq!(admission.admit(&partly, &mut written), Err(StoreError::EventIdReused(id)));
     assert_eq!(written.len(), 1);
 }
+
+#[test]
+fn a_repeat_in_another_order_is_not_what_was_written() {
+    let (one, two) = (EventId::new(), EventId::new());
+    let both = |first, second| {
+        commit(vec![write("a", NoCheck).with_id(first), write("a", NoCheck).with_id(second)]).unwrap()
+    };
+    let mut admission = Admission::confirmed(Known::default(), Position::ZERO);
+    let mut written = Vec::new();
+    let result = admission.admit(&both(one, two), &mut written).unwrap();
+    assert_eq!(admission.admit(&both(one, two), &mut written), Ok(result));
+    assert!(matches!(admission.admit(&both(two, one), &mut written), Err(StoreError::EventIdReused(_))));
+    assert_eq!(written.len(), 2);
+}

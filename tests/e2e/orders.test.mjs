@@ -60,20 +60,19 @@ class Device {
 
   /** The feed, newest first: for each event its position, or `pending`. */
   positions() {
-    return this.part('feed').locator('li').evaluateAll((items) => items.map((item) => item.dataset.position));
+    return this.part('feed')
+      .locator('li')
+      .evaluateAll((items) => items.map((item) => item.dataset.position));
   }
 
   /** Waits until the feed's positions are these. */
   async shows(expected) {
     const list = JSON.stringify(expected);
     await this.page
-      .waitForFunction(
-        (wanted) => {
-          const items = [...document.querySelectorAll('[data-testid=feed] li')];
-          return JSON.stringify(items.map((item) => item.dataset.position)) === wanted;
-        },
-        list,
-      )
+      .waitForFunction((wanted) => {
+        const items = [...document.querySelectorAll('[data-testid=feed] li')];
+        return JSON.stringify(items.map((item) => item.dataset.position)) === wanted;
+      }, list)
       .catch(async () => assert.deepEqual(await this.positions(), expected));
   }
 
@@ -87,7 +86,7 @@ describe('a shop that works offline', () => {
   let postgres;
   let database;
   let server;
-  let devices = [];
+  const devices = [];
 
   const start = async (port) => serve({ port, env: { DATABASE_URL: postgres.url } });
   const rows = async () => {

@@ -1,4 +1,4 @@
-//! The contract of [`EventStore`](crate::store::EventStore): laws that every implementation keeps, whatever it
+//! The contract of [`EventStore`]: laws that every implementation keeps, whatever it
 //! is made of.
 //!
 //! Natively one line makes a test of each law:
