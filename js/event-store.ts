@@ -67,6 +67,11 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     await rethrown(LocalStore.deleteIndexedDb(name));
   }
 
+  /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
+  newId(): string {
+    return this.#inner.newId();
+  }
+
   /**
    * Writes events, all of them or none.
    *

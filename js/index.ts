@@ -20,7 +20,9 @@ export type {
   WriteResult,
   Writing,
 } from './events.js';
+export { type Checkpoint, Projection, type ProjectionOptions } from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
+export { partitionedStreamId } from './stream-id.js';
 export type { EventSubscription } from './subscription.js';
 export {
   type Conflict,

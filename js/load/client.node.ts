@@ -2,22 +2,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { initSync, LocalStore } from '../wasm/client/eventcore.js';
+import { once } from './once.js';
 
-type Client = { LocalStore: typeof LocalStore };
-
-let loading: Promise<Client> | undefined;
-
-export function loadClient(): Promise<Client> {
-  loading ??= load();
-  return loading;
-}
-
-async function load(): Promise<Client> {
-  try {
-    initSync({ module: await readFile(new URL('../wasm/client/eventcore_bg.wasm', import.meta.url)) });
-    return { LocalStore };
-  } catch (error) {
-    loading = undefined; // The next one tries again.
-    throw error;
-  }
-}
+export const loadClient = once(async () => {
+  initSync({ module: await readFile(new URL('../wasm/client/eventcore_bg.wasm', import.meta.url)) });
+  return { LocalStore };
+});

@@ -1,6 +1,7 @@
 // The endpoint as a `fetch` handler: HTTP in, the Rust handler's answer out.
 
 import { loadEndpoint } from '#load-endpoint';
+import { once } from '../load/once.js';
 import type { EndpointHost } from '../wasm/endpoint/eventcore.js';
 import { origins } from './cors.js';
 import { type SqlClient, toHost } from './sql.js';
@@ -44,7 +45,10 @@ interface Answer {
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { sql, authorize, schema = 'eventcore', allowOrigin } = options;
   const cors = origins(allowOrigin);
-  const load = once(async () => new (await loadEndpoint())(toHost(sql), schema));
+  const load = once(async () => {
+    const endpoint = await loadEndpoint();
+    return new endpoint.EndpointHost(toHost(sql), schema);
+  });
 
   const answer = async (request: Request): Promise<Answer> => {
     const host = await load();
@@ -114,16 +118,4 @@ async function read(request: Request, host: EndpointHost): Promise<Uint8Array | 
 
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
-/** Does the work once for everybody who asks, and again after a failure. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let done: Promise<T> | undefined;
-  return () => {
-    done ??= work().catch((error) => {
-      done = undefined;
-      throw error;
-    });
-    return done;
-  };
 }

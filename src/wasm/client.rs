@@ -77,6 +77,12 @@ impl LocalStore {
         IndexedDbBackend::delete(name).await.map_err(to_js)
     }
 
+    /// An id for an event or a commit that may have to be written again.
+    #[wasm_bindgen(js_name = newId)]
+    pub fn new_id(&self) -> String {
+        self.store.backend().ids().next().to_string()
+    }
+
     /// Writes a batch, given as JSON; answers with what it did, as JSON.
     #[wasm_bindgen(js_name = writeEvents)]
     pub async fn write_events(&self, batch: &str) -> Result<String, JsValue> {

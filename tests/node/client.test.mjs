@@ -4,13 +4,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import {
-  BatchWriteError,
   Closed,
   EventCoreError,
   EventIdReused,
   EventStore,
-  execute,
-  fold,
   InvalidBatch,
   InvalidPayload,
   InvalidStreamId,
@@ -19,7 +16,6 @@ import {
   UndecodableEvent,
   UnknownEvent,
   VersionConflict,
-  writeInBatches,
 } from 'eventcore-web';
 import { ERROR_CLASSES, errorOf } from '../../dist/errors.js';
 
@@ -288,77 +284,5 @@ describe('evolution', () => {
       throw new Error('no name');
     });
     await assert.rejects(store.readStream('u'), /cannot be decoded: no name/);
-  });
-});
-
-describe('state', () => {
-  const deposited = (amount, expectedVersion = 'noCheck') => ({
-    streamId: 'account',
-    type: 'Deposited',
-    payload: { amount },
-    expectedVersion,
-  });
-  const balance = (events) => fold(events, 0, (sum, event) => sum + event.payload.amount);
-
-  test('execute decides again when another was faster', async () => {
-    const store = await open();
-    await store.writeEvents([deposited(5, 'noStream')]);
-    let decisions = 0;
-    const result = await execute(store, ['account', 'rules'], async ([account, rules]) => {
-      decisions += 1;
-      assert.equal(rules.version, 0);
-      if (decisions === 1) await store.writeEvents([deposited(2)]);
-      return [{ streamId: 'account', type: 'Deposited', payload: { amount: balance(account.events) } }];
-    });
-    assert.equal(decisions, 2);
-    assert.deepEqual(result.versions, { account: 3 });
-    assert.equal(balance((await store.readStream('account')).events), 14);
-  });
-
-  test('a stream that was only read is a precondition', async () => {
-    const store = await open();
-    let decisions = 0;
-    await execute(store, ['account', 'rules'], async () => {
-      decisions += 1;
-      if (decisions === 1) await store.writeEvents([noted('rules', 'noStream')]);
-      return [{ streamId: 'account', type: 'Deposited', payload: { amount: 1 } }];
-    });
-    assert.equal(decisions, 2);
-  });
-
-  test('execute gives up after its attempts, and writes nothing where nothing was decided', async () => {
-    const store = await open();
-    const always = execute(
-      store,
-      ['account'],
-      async () => {
-        await store.writeEvents([deposited(1)]);
-        return [{ streamId: 'account', type: 'Deposited', payload: { amount: 1 } }];
-      },
-      { attempts: 2 },
-    );
-    await assert.rejects(always, VersionConflict);
-    assert.equal(await execute(store, ['account'], () => []), null);
-  });
-
-  test('batches report progress, and say what was written when one fails', async () => {
-    const store = await open();
-    async function* many() {
-      for (let number = 1; number <= 25; number += 1) yield noted('a', 'noCheck', { number });
-    }
-    const progress = [];
-    const written = await writeInBatches(store, many(), {
-      size: 10,
-      onProgress: ({ events }) => progress.push(events),
-    });
-    assert.deepEqual([written, progress], [{ batches: 3, events: 25 }, [10, 20, 25]]);
-    const events = [noted('b', 'noCheck'), noted('b', 'noCheck'), noted('c', 7)];
-    await assert.rejects(writeInBatches(store, events, { size: 2 }), (error) => {
-      assert.ok(error instanceof BatchWriteError && error.cause instanceof VersionConflict);
-      assert.deepEqual(error.written, { batches: 1, events: 2 });
-      assert.equal(error.code, 'VERSION_CONFLICT');
-      return true;
-    });
-    assert.equal((await store.readStream('b')).version, 2);
   });
 });

@@ -18,13 +18,14 @@
 //!
 //! Laws start from an empty store of their own, need no timer but as a limit to waiting, and write through many
 //! futures at once where it matters, never through threads: a store that checks, waits and then writes is
-//! found out on one thread. They say nothing of what only some stores do: decoding, sync, other limits than the
-//! default ones.
+//! found out on one thread. They say nothing of what only some stores do: sync, other limits than the default
+//! ones.
 
 mod batches;
 mod concurrency;
 mod content;
 mod evidence;
+mod evolution;
 mod expectations;
 mod feed;
 mod following;
@@ -101,6 +102,8 @@ macro_rules! __contract_laws {
                 content::what_metadata_leaves_out_follows_from_the_batch
                 content::event_types_come_back_as_they_were
                 content::times_are_kept_to_the_millisecond
+                evolution::events_of_every_generation_are_read
+                evolution::an_event_of_a_newer_schema_is_named
                 streams::an_absent_stream_is_empty
                 streams::a_read_sees_every_write_before_it
                 streams::version_ranges_include_both_ends
