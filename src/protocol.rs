@@ -135,6 +135,12 @@ impl TryFrom<WrittenOutcome> for PushOutcome {
 }
 
 /// `GET /v1/spaces/{space}/events?after=&limit=`: a page of the feed.
+///
+/// `GET /v1/spaces/{space}/live?after=` answers with the same, again and again, as server-sent events: the first one
+/// at once, even where there is nothing to say, and the others as events come. Each is an event `page` whose `id` is
+/// its cursor, so that `Last-Event-ID` goes on where the last one ended. Comments come in between, at least every
+/// 15 seconds; a stream that is silent for longer is broken. Before the endpoint ends a stream for a reason it says
+/// it by an event `end`, which is an [`ErrorAnswer`]: `UNAUTHORIZED` when the token expired.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventsAnswer {
@@ -152,9 +158,20 @@ pub struct EventsAnswer {
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ErrorAnswer {
+    /// The endpoint's identity, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_id: Option<String>,
     /// The error.
     pub error: ErrorBody,
+}
+
+impl ErrorAnswer {
+    /// What an endpoint says of an error.
+    pub fn new(error: &StoreError, backend_id: Option<String>) -> Self {
+        Self { backend_id, error: error.into() }
+    }
 }
 
 /// An error on the wire.

@@ -60,8 +60,9 @@ impl Host for World {
             query: query.into(),
             protocol: Some("1".into()),
             body: body.unwrap_or_default().into_bytes(),
+            ..Request::default()
         };
-        let answer = self.endpoint.handle(request, |_, _| async { Ok(()) }).await;
+        let answer = self.endpoint.handle(request, |_, _| async { Ok(()) }).await.answer().unwrap();
         self.travel().await?;
         Ok(HostResponse { status: answer.status, body: answer.body, retry_after_ms: None })
     }

@@ -2,8 +2,9 @@
 
 import { loadEndpoint } from '#load-endpoint';
 import { once } from '../load/once.js';
-import type { EndpointHost } from '../wasm/endpoint/eventcore.js';
+import type { EndpointHost, HostAnswer } from '../wasm/endpoint/eventcore.js';
 import { origins } from './cors.js';
+import { Followers } from './live.js';
 import { type SqlClient, toHost } from './sql.js';
 
 /** What a request needs to be allowed. */
@@ -12,8 +13,12 @@ export interface Access {
   right: 'read' | 'write';
 }
 
-/** Whether a caller may; `unauthorized` is one that is not known, so that asking again with a token may help. */
-export type Authorization = boolean | 'unauthorized';
+/**
+ * Whether a caller may; `unauthorized` is one that is not known, so that asking again with a token may help. `until`
+ * is when the right ends, in milliseconds since 1970: streams end then. `retryAfterMs` sends a caller away that asks
+ * too often.
+ */
+export type Authorization = boolean | 'unauthorized' | { until: number } | { retryAfterMs: number };
 
 export interface SyncHandlerOptions {
   /** Where the events are kept: `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
@@ -33,14 +38,6 @@ export interface SyncHandler {
   initialize(): Promise<void>;
 }
 
-interface Answer {
-  status: number;
-  body: string;
-  protocol: number;
-  allow?: string;
-  retryAfter?: number;
-}
-
 /** Makes a handler for any host that speaks `Request` and `Response`: Node, Deno, edge workers. */
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { sql, authorize, schema = 'eventcore', allowOrigin } = options;
@@ -49,8 +46,9 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     const endpoint = await loadEndpoint();
     return new endpoint.EndpointHost(toHost(sql), schema);
   });
+  const followers = new Followers((space) => void load().then((host) => host.wake(space)));
 
-  const answer = async (request: Request): Promise<Answer> => {
+  const answer = async (request: Request): Promise<HostAnswer> => {
     const host = await load();
     const { hostname, host: name, pathname, search } = new URL(request.url);
     if (authorize === undefined && !isLoopback(hostname)) {
@@ -68,31 +66,43 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
       pathname,
       search.slice(1),
       request.headers.get('eventcore-protocol') ?? undefined,
+      request.headers.get('last-event-id') ?? undefined,
       body,
       authorize && ((space: string, right: Access['right']) => authorize(request, { space, right })),
     );
   };
 
-  const handler = async (request: Request) =>
-    cors.preflight(request) ?? respond(await answer(request), cors.headers(request));
+  const handler = async (request: Request) => {
+    const preflight = cors.preflight(request);
+    if (preflight) return preflight;
+    const said = await answer(request);
+    try {
+      const live = said.takeLive();
+      const headers = { ...cors.headers(request), ...headersOf(said, live !== undefined) };
+      const body = live === undefined ? said.body : followers.stream(live, spaceOf(request), request.signal);
+      return new Response(body, { status: said.status, headers });
+    } finally {
+      said.free();
+    }
+  };
   return Object.assign(handler, { initialize: async () => (await load()).initialize() });
 }
 
-function respond(
-  { status, body, protocol, allow, retryAfter }: Answer,
-  headers: Record<string, string>,
-): Response {
-  return new Response(body, {
-    status,
-    headers: {
-      ...headers,
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      'eventcore-protocol': String(protocol),
-      ...(allow !== undefined && { allow }),
-      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
-    },
-  });
+/** The space of a request to `/v1/spaces/{space}/…` that the handler took for one. */
+function spaceOf(request: Request): string {
+  return decodeURIComponent(new URL(request.url).pathname.replace(/^\/+/, '').split('/')[2] ?? '');
+}
+
+function headersOf({ protocol, allow, retryAfter }: HostAnswer, isLive: boolean): Record<string, string> {
+  return {
+    'content-type': isLive ? 'text/event-stream' : 'application/json',
+    'cache-control': 'no-store',
+    'eventcore-protocol': String(protocol),
+    // Proxies that gather answers before they pass them on are asked not to.
+    ...(isLive && { 'x-accel-buffering': 'no' }),
+    ...(allow !== undefined && { allow }),
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+  };
 }
 
 /** The whole body, or its size where that is over the limit; never more than the limit is kept. */

@@ -3,9 +3,29 @@
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::protocol::{ErrorAnswer, ErrorBody};
+use crate::protocol::ErrorAnswer;
 
+use super::handler::Spaces;
+use super::live::Live;
 use super::request::NoRoute;
+
+/// What a request is answered with.
+pub enum Reply<S: Spaces> {
+    /// A whole answer.
+    Answer(Answer),
+    /// Server-sent events, as they come; see [`Live`].
+    Live(Live<S>),
+}
+
+impl<S: Spaces> Reply<S> {
+    /// The answer, where it is a whole one.
+    pub fn answer(self) -> Option<Answer> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Live(_) => None,
+        }
+    }
+}
 
 /// An HTTP answer, as far as the endpoint decides it. Its body is JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,34 +71,38 @@ impl Answer {
     pub(super) fn ok(body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
             Ok(body) => Self { status: 200, allow: None, retry_after: None, body },
-            Err(error) => Self::error(&StoreError::Internal(error.to_string())),
+            Err(error) => Self::error(&StoreError::Internal(error.to_string()), None),
         }
     }
 
-    /// An error with its status and code.
-    pub fn error(error: &StoreError) -> Self {
-        let retry_after = match (error, status_of(error)) {
-            (StoreError::RateLimited { retry_after_ms }, _) => Some(retry_after_ms.div_ceil(1_000)),
+    /// An error with its status and code, and the endpoint's identity where it is known.
+    pub(super) fn error(error: &StoreError, identity: Option<String>) -> Self {
+        let status = status_of(error);
+        let retry_after = match (error, status) {
+            (StoreError::RateLimited { retry_after_ms }, _) => Some(retry_after_ms.div_ceil(1_000).max(1)),
             (_, 503) => Some(1),
             _ => None,
         };
-        Self { retry_after, ..Self::failed(status_of(error), ErrorBody::from(error)) }
+        Self { retry_after, ..Self::failed(status, ErrorAnswer::new(error, identity)) }
     }
 
-    pub(super) fn no_route(no_route: &NoRoute) -> Self {
-        let body = |message: &str| ErrorBody { code: "INVALID_REQUEST".into(), message: message.into() };
+    pub(super) fn no_route(no_route: &NoRoute, identity: Option<String>) -> Self {
+        let failed = |status, message: &str| {
+            let error = StoreError::InvalidRequest(message.into());
+            Self::failed(status, ErrorAnswer::new(&error, identity.clone()))
+        };
         match no_route {
-            NoRoute::NotFound => Self::failed(404, body("there is nothing at this path")),
+            NoRoute::NotFound => failed(404, "there is nothing at this path"),
             NoRoute::MethodNotAllowed(allow) => {
-                Self { allow: Some(allow), ..Self::failed(405, body(&format!("this path takes {allow}"))) }
+                Self { allow: Some(allow), ..failed(405, &format!("this path takes {allow}")) }
             }
-            NoRoute::Invalid(error) => Self::error(error),
+            NoRoute::Invalid(error) => Self::error(error, identity),
         }
     }
 
-    fn failed(status: u16, error: ErrorBody) -> Self {
-        // Two strings always become JSON; an empty body would only lose the message.
-        let body = serde_json::to_string(&ErrorAnswer { error }).unwrap_or_default();
+    fn failed(status: u16, answer: ErrorAnswer) -> Self {
+        // Strings always become JSON; an empty body would only lose the message.
+        let body = serde_json::to_string(&answer).unwrap_or_default();
         Self { status, allow: None, retry_after: None, body }
     }
 }

@@ -1,6 +1,6 @@
 //! The handler: parse, authorise, call, answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{StoreError, at_most};
 use crate::event::{Commit, Limits, Place, RawEvent, SpaceId};
@@ -9,7 +9,8 @@ use crate::protocol::{self, ErrorBody, EventsAnswer, PushAnswer, PushOutcome, Pu
 use crate::store::{Backend, FeedSlice, Query};
 use crate::version::{Cursor, EventVersion, ExpectedVersion, Outcome, VersionConflict};
 
-use super::answer::Answer;
+use super::answer::{Answer, Reply};
+use super::live::{Live, Tails};
 use super::request::{Request, Right, Route};
 
 /// Where an endpoint finds the logs of its spaces.
@@ -66,63 +67,115 @@ impl Default for EndpointConfig {
     }
 }
 
-/// The endpoint over the logs of its spaces.
-pub struct Endpoint<S> {
-    spaces: S,
+/// What a caller was granted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// When it ends, in milliseconds since 1970; none where it does not end.
+    pub until: Option<u64>,
+}
+
+impl From<()> for Grant {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+/// The endpoint over the logs of its spaces. Clones share it.
+pub struct Endpoint<S>(Arc<Inner<S>>);
+
+pub(super) struct Inner<S> {
+    pub(super) spaces: S,
     config: EndpointConfig,
+    pub(super) tails: Tails,
+    /// The identity that was read last.
+    identity: Mutex<Option<String>>,
+}
+
+impl<S> Clone for Endpoint<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
 }
 
 impl<S: Spaces> Endpoint<S> {
     /// An endpoint over these spaces.
-    pub const fn new(spaces: S, config: EndpointConfig) -> Self {
-        Self { spaces, config }
+    pub fn new(spaces: S, config: EndpointConfig) -> Self {
+        let (tails, identity) = (Tails::default(), Mutex::default());
+        Self(Arc::new(Inner { spaces, config, tails, identity }))
     }
 
     /// What it allows.
-    pub const fn config(&self) -> &EndpointConfig {
-        &self.config
+    pub fn config(&self) -> &EndpointConfig {
+        &self.0.config
     }
 
     /// The spaces that it serves.
-    pub const fn spaces(&self) -> &S {
-        &self.spaces
+    pub fn spaces(&self) -> &S {
+        &self.0.spaces
     }
 
-    /// Answers a request. `authorize` says whether the caller has a right in a space.
-    pub async fn handle<A, F>(&self, request: Request, authorize: A) -> Answer
+    pub(super) fn inner(&self) -> &Inner<S> {
+        &self.0
+    }
+
+    /// Answers a request. `authorize` says whether the caller has a right in a space, and until when.
+    pub async fn handle<A, F, G>(&self, request: Request, authorize: A) -> Reply<S>
     where
         A: FnOnce(SpaceId, Right) -> F + MaybeSend,
-        F: Future<Output = Result<(), StoreError>> + MaybeSend,
+        F: Future<Output = Result<G, StoreError>> + MaybeSend,
+        G: Into<Grant> + MaybeSend,
     {
         let route = match request.route() {
             Ok(route) => route,
-            Err(no_route) => return Answer::no_route(&no_route),
+            Err(no_route) => return Reply::Answer(Answer::no_route(&no_route, self.known_identity())),
         };
-        if let Some((space, right)) = route.needs()
-            && let Err(error) = authorize(space.clone(), right).await
-        {
-            return Answer::error(&error);
+        let mut grant = Grant::default();
+        if let Some((space, right)) = route.needs() {
+            match authorize(space.clone(), right).await {
+                Ok(granted) => grant = granted.into(),
+                Err(error) => return Reply::Answer(self.refuse(&error)),
+            }
         }
         let answer = match route {
             Route::Push { space } => self.push(&space, &request.body).await.map(|answer| Answer::ok(&answer)),
             Route::Events { space, after, limit } => {
-                self.events(&space, after, limit).await.map(|answer| Answer::ok(&answer))
+                self.page(&*self.spaces().space(&space), after, limit).await.map(|answer| Answer::ok(&answer))
+            }
+            Route::Live { space, after } => {
+                return Reply::Live(Live::new(self.clone(), &space, after, grant.until));
             }
             Route::Health => Ok(Answer::ok(&serde_json::json!({ "status": "ok" }))),
             Route::Ready => self
-                .spaces
-                .backend_id()
+                .identity()
                 .await
                 .map(|id| Answer::ok(&serde_json::json!({ "status": "ready", "backendId": id }))),
         };
-        answer.unwrap_or_else(|error| Answer::error(&error))
+        Reply::Answer(answer.unwrap_or_else(|error| self.refuse(&error)))
+    }
+
+    /// The answer that an error is, with the endpoint's identity where it is known.
+    pub fn refuse(&self, error: &StoreError) -> Answer {
+        Answer::error(error, self.known_identity())
+    }
+
+    async fn identity(&self) -> Result<String, StoreError> {
+        let id = self.spaces().backend_id().await?;
+        let mut known = self.0.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref() != Some(&id) {
+            *known = Some(id.clone());
+        }
+        Ok(id)
+    }
+
+    pub(super) fn known_identity(&self) -> Option<String> {
+        self.0.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn push(&self, space: &SpaceId, body: &[u8]) -> Result<PushAnswer, StoreError> {
-        at_most("body", body.len(), self.config.body_bytes, "bytes")?;
-        let pushed = protocol::read_push(body, &self.config.limits)?;
-        at_most("push", pushed.len(), self.config.push_commits, "commits")?;
-        let log = self.spaces.space(space);
+        at_most("body", body.len(), self.config().body_bytes, "bytes")?;
+        let pushed = protocol::read_push(body, &self.config().limits)?;
+        at_most("push", pushed.len(), self.config().push_commits, "commits")?;
+        let log = self.spaces().space(space);
         let mut answers = Vec::with_capacity(pushed.len());
         // What comes before the first faulty commit is written; the fault is that commit's alone.
         let sound: Vec<Commit> = pushed.iter().map_while(|pushed| pushed.commit.clone().ok()).collect();
@@ -151,7 +204,7 @@ impl<S: Spaces> Endpoint<S> {
             refused = true;
         }
         let head = log.read_feed(&Query { max_events: 1, backwards: true, ..Query::default() }).await?.head;
-        Ok(PushAnswer { backend_id: self.spaces.backend_id().await?, head, outcomes: answers })
+        Ok(PushAnswer { backend_id: self.identity().await?, head, outcomes: answers })
     }
 
     /// A conflict with the events that the replica did not know.
@@ -171,7 +224,7 @@ impl<S: Spaces> Endpoint<S> {
             };
             let query = Query {
                 from_version: from,
-                max_events: self.config.conflict_events.saturating_sub(events.len()),
+                max_events: self.config().conflict_events.saturating_sub(events.len()),
                 ..Query::default()
             };
             let slices = log.read_streams(std::slice::from_ref(&stream.stream_id), &query).await?;
@@ -181,17 +234,16 @@ impl<S: Spaces> Endpoint<S> {
         Ok(PushOutcome::Conflict { commit_id: commit.id(), streams: conflict.streams, events })
     }
 
-    async fn events(
+    pub(super) async fn page(
         &self,
-        space: &SpaceId,
+        log: &S::Log,
         after: Cursor,
         limit: Option<usize>,
     ) -> Result<EventsAnswer, StoreError> {
-        let most = self.config.page_events;
-        let log = self.spaces.space(space);
-        let page = whole_commits(&*log, after, limit.map_or(most, |limit| limit.clamp(1, most))).await?;
+        let most = self.config().page_events;
+        let page = whole_commits(log, after, limit.map_or(most, |limit| limit.clamp(1, most))).await?;
         Ok(EventsAnswer {
-            backend_id: self.spaces.backend_id().await?,
+            backend_id: self.identity().await?,
             head: page.head,
             cursor: page.cursor,
             complete: page.complete,

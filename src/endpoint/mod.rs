@@ -2,12 +2,14 @@
 
 mod answer;
 mod handler;
+mod live;
 mod memory;
 #[cfg(any(feature = "server", feature = "endpoint"))]
 mod postgres;
 mod request;
 
-pub use answer::{Answer, status_of};
-pub use handler::{Endpoint, EndpointConfig, Spaces};
+pub use answer::{Answer, Reply, status_of};
+pub use handler::{Endpoint, EndpointConfig, Grant, Spaces};
+pub use live::{CONTENT_TYPE as LIVE_CONTENT_TYPE, HEARTBEAT, HEARTBEAT_MS, Live, PREAMBLE};
 pub use memory::MemorySpaces;
 pub use request::{Request, Right, Route};

@@ -16,6 +16,8 @@ pub struct Request {
     pub query: String,
     /// What the client states in [`protocol::VERSION_HEADER`].
     pub protocol: Option<String>,
+    /// `Last-Event-ID`: where a stream of events broke off.
+    pub last_event_id: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -56,6 +58,13 @@ pub enum Route {
         /// At most so many events.
         limit: Option<usize>,
     },
+    /// Follow the feed.
+    Live {
+        /// The space.
+        space: SpaceId,
+        /// Where to go on.
+        after: Cursor,
+    },
     /// Whether the process is alive.
     Health,
     /// Whether it can serve.
@@ -67,7 +76,7 @@ impl Route {
     pub const fn needs(&self) -> Option<(&SpaceId, Right)> {
         match self {
             Self::Push { space } => Some((space, Right::Write)),
-            Self::Events { space, .. } => Some((space, Right::Read)),
+            Self::Events { space, .. } | Self::Live { space, .. } => Some((space, Right::Read)),
             Self::Health | Self::Ready => None,
         }
     }
@@ -81,6 +90,12 @@ pub(super) enum NoRoute {
     Invalid(StoreError),
 }
 
+impl From<StoreError> for NoRoute {
+    fn from(error: StoreError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
 impl Request {
     /// What the request asks for.
     pub(super) fn route(&self) -> Result<Route, NoRoute> {
@@ -88,27 +103,37 @@ impl Request {
         match (segments.as_slice(), self.method.as_str()) {
             (["healthz"], "GET") => Ok(Route::Health),
             (["readyz"], "GET") => Ok(Route::Ready),
-            (["v1", "spaces", space, "push"], "POST") => {
-                self.check_protocol().map_err(NoRoute::Invalid)?;
-                Ok(Route::Push { space: read_space(space).map_err(NoRoute::Invalid)? })
-            }
+            (["v1", "spaces", space, "push"], "POST") => Ok(Route::Push { space: self.space(space)? }),
             (["v1", "spaces", space, "events"], "GET") => {
-                self.check_protocol().map_err(NoRoute::Invalid)?;
-                let space = read_space(space).map_err(NoRoute::Invalid)?;
-                let after = self.number("after").map_err(NoRoute::Invalid)?.unwrap_or(0);
-                let after = Cursor::try_from(after).map_err(|error| {
-                    NoRoute::Invalid(StoreError::InvalidRequest(format!("after: {error}")))
-                })?;
-                let limit = self.number("limit").map_err(NoRoute::Invalid)?;
-                let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+                let (space, after) = (self.space(space)?, Self::after(self.number("after")?)?);
+                let limit = self.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
                 Ok(Route::Events { space, after, limit })
             }
-            (["healthz" | "readyz"] | ["v1", "spaces", _, "events"], _) => {
+            (["v1", "spaces", space, "live"], "GET") => {
+                // A stream that broke off is asked for again by the same address.
+                let after = match &self.last_event_id {
+                    Some(id) => Some(whole_number("Last-Event-ID", id)?),
+                    None => self.number("after")?,
+                };
+                Ok(Route::Live { space: self.space(space)?, after: Self::after(after)? })
+            }
+            (["healthz" | "readyz"] | ["v1", "spaces", _, "events" | "live"], _) => {
                 Err(NoRoute::MethodNotAllowed("GET"))
             }
             (["v1", "spaces", _, "push"], _) => Err(NoRoute::MethodNotAllowed("POST")),
             _ => Err(NoRoute::NotFound),
         }
+    }
+
+    /// The space that a request of the protocol names.
+    fn space(&self, encoded: &str) -> Result<SpaceId, StoreError> {
+        self.check_protocol()?;
+        read_space(encoded)
+    }
+
+    fn after(number: Option<u64>) -> Result<Cursor, StoreError> {
+        Cursor::try_from(number.unwrap_or(0))
+            .map_err(|error| StoreError::InvalidRequest(format!("after: {error}")))
     }
 
     /// A client that states a protocol must state one that is spoken here.
@@ -129,14 +154,16 @@ impl Request {
         for pair in self.query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if key == name {
-                let number = value.parse().map_err(|_| {
-                    StoreError::InvalidRequest(format!("{name} must be a whole number, not {value:?}"))
-                })?;
-                found = Some(number);
+                found = Some(whole_number(name, value)?);
             }
         }
         Ok(found)
     }
+}
+
+fn whole_number(name: &str, text: &str) -> Result<u64, StoreError> {
+    text.parse()
+        .map_err(|_| StoreError::InvalidRequest(format!("{name} must be a whole number, not {text:?}")))
 }
 
 fn read_space(encoded: &str) -> Result<SpaceId, StoreError> {

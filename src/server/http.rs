@@ -10,22 +10,25 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
-use crate::endpoint::{Answer, Endpoint, Request, Spaces};
+use crate::endpoint::{Answer, Endpoint, Reply, Request, Spaces};
 use crate::error::{StoreError, at_most};
 use crate::protocol;
 
 use super::caller;
 use super::cors::AllowedOrigins;
+use super::live;
+use super::stop::Stop;
 
 struct Host<S> {
     endpoint: Endpoint<S>,
     origins: AllowedOrigins,
+    stop: Stop,
 }
 
-/// The endpoint as a router. Who asks is not verified: see the module.
-pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, origins: AllowedOrigins) -> Router {
+/// The endpoint as a router. Who asks is not verified: see the module. Streams end when `stop` says so.
+pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, origins: AllowedOrigins, stop: Stop) -> Router {
     let cors = origins.layer();
-    let host = Arc::new(Host { endpoint, origins });
+    let host = Arc::new(Host { endpoint, origins, stop });
     Router::new().fallback(answer::<S>).layer(cors).with_state(host)
 }
 
@@ -35,9 +38,13 @@ async fn answer<S: Spaces + 'static>(
 ) -> Response {
     let began = Instant::now();
     let (head, body) = request.into_parts();
-    let answer = match host.read(&head, body).await {
+    let reply = match host.read(&head, body).await {
         Ok(request) => host.endpoint.handle(request, |_, _| async { Ok(()) }).await,
-        Err(error) => Answer::error(&error),
+        Err(error) => Reply::Answer(host.endpoint.refuse(&error)),
+    };
+    let answer = match reply {
+        Reply::Answer(answer) => answer,
+        Reply::Live(live) => return live::respond(live, host.endpoint.clone(), host.stop.clone()),
     };
     tracing::info!(
         method = %head.method,
@@ -55,13 +62,14 @@ impl<S: Spaces> Host<S> {
     async fn read(&self, head: &request::Parts, body: Body) -> Result<Request, StoreError> {
         caller::check(&head.headers, &self.origins)?;
         let body = read_body(&head.headers, body, self.endpoint.config().body_bytes).await?;
-        let protocol = head.headers.get(protocol::VERSION_HEADER);
+        // What is no text is no version and no id either.
+        let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
         Ok(Request {
             method: head.method.as_str().into(),
             path: head.uri.path().into(),
             query: head.uri.query().unwrap_or_default().into(),
-            // What is no text is no version either.
-            protocol: protocol.map(|stated| stated.to_str().unwrap_or("?").into()),
+            protocol: head.headers.get(protocol::VERSION_HEADER).map(text),
+            last_event_id: head.headers.get("last-event-id").map(text),
             body,
         })
     }
@@ -85,9 +93,7 @@ fn respond(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, answer.body).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(HeaderName::from_static(protocol::VERSION_HEADER), HeaderValue::from(protocol::VERSION));
+    say(headers, "application/json");
     if let Some(allow) = answer.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
@@ -95,4 +101,11 @@ fn respond(answer: Answer) -> Response {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// The headers of every answer.
+pub(super) fn say(headers: &mut HeaderMap, content_type: &'static str) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static(protocol::VERSION_HEADER), HeaderValue::from(protocol::VERSION));
 }

@@ -8,8 +8,11 @@
 mod caller;
 mod cors;
 mod http;
+mod live;
 mod run;
+mod stop;
 
 pub use cors::{AllowedOrigins, InvalidOrigin};
 pub use http::router;
 pub use run::{ServerConfig, ServerError, run};
+pub use stop::{Stop, Stopper};

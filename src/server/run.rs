@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::error::StoreError;
@@ -12,6 +11,7 @@ use crate::store::postgres::PostgresConfig;
 
 use super::cors::AllowedOrigins;
 use super::http::router;
+use super::stop::Stop;
 
 /// How long requests that are under way may take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -66,17 +66,15 @@ pub async fn run(
     let address = listener.local_addr().map_err(|error| ServerError::Listen(listen, error))?;
     let spaces = postgres.spaces().map_err(ServerError::Database)?;
     spaces.initialize().await.map_err(ServerError::Database)?;
-    let app = router(Endpoint::new(spaces, endpoint), origins);
-
-    let (stopping, mut stopped) = watch::channel(());
+    let (stopper, stopped) = Stop::new();
+    let app = router(Endpoint::new(spaces, endpoint), origins, stopped.clone());
     let stop = async move {
         stop.await;
-        drop(stopping);
+        drop(stopper);
     };
     ready(address);
     let late = async {
-        // The sender never sends: it goes away when it is time to stop.
-        let _ = stopped.changed().await;
+        stopped.clone().said().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {

@@ -3,12 +3,16 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use js_sys::{Array, Function, JsString, Promise};
-use serde::{Deserialize, Serialize};
+use event_listener::Event as Wakeup;
+use futures_util::future::{Either, select};
+use futures_util::lock::Mutex;
+use futures_util::pin_mut;
+use js_sys::{Array, Function, JsString, Promise, Reflect};
+use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::endpoint::{Answer, Endpoint, EndpointConfig, Request, Right};
+use crate::endpoint::{Answer, Endpoint, EndpointConfig, Grant, Live, Reply, Request, Right};
 use crate::error::StoreError;
 use crate::event::SpaceId;
 use crate::protocol;
@@ -93,20 +97,109 @@ fn thrown(error: JsValue) -> SqlError {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JsAnswer {
-    status: u16,
-    body: String,
-    allow: Option<&'static str>,
-    retry_after: Option<u64>,
-    protocol: u32,
+type JsSpaces = PostgresSpaces<JsClient>;
+
+/// An answer: its body, or messages that follow.
+#[wasm_bindgen]
+pub struct HostAnswer {
+    answer: Answer,
+    live: Option<HostLive>,
+}
+
+#[wasm_bindgen]
+impl HostAnswer {
+    /// The status.
+    #[wasm_bindgen(getter)]
+    pub fn status(&self) -> u16 {
+        self.answer.status
+    }
+
+    /// The body; empty where messages follow.
+    #[wasm_bindgen(getter)]
+    pub fn body(&self) -> String {
+        self.answer.body.clone()
+    }
+
+    /// `Allow`.
+    #[wasm_bindgen(getter)]
+    pub fn allow(&self) -> Option<String> {
+        self.answer.allow.map(Into::into)
+    }
+
+    /// `Retry-After`, in seconds.
+    #[wasm_bindgen(getter, js_name = retryAfter)]
+    pub fn retry_after(&self) -> Option<f64> {
+        self.answer.retry_after.map(|seconds| seconds as f64)
+    }
+
+    /// The version of the protocol.
+    #[wasm_bindgen(getter)]
+    pub fn protocol(&self) -> u32 {
+        protocol::VERSION
+    }
+
+    /// The messages that follow, once.
+    #[wasm_bindgen(js_name = takeLive)]
+    pub fn take_live(&mut self) -> Option<HostLive> {
+        self.live.take()
+    }
+}
+
+impl From<Answer> for HostAnswer {
+    fn from(answer: Answer) -> Self {
+        Self { answer, live: None }
+    }
+}
+
+/// The messages to one follower.
+#[wasm_bindgen]
+pub struct HostLive {
+    live: Mutex<Live<JsSpaces>>,
+    endpoint: Endpoint<JsSpaces>,
+    until: Option<u64>,
+    closed: Cell<bool>,
+    closing: Wakeup,
+}
+
+#[wasm_bindgen]
+impl HostLive {
+    /// When the follower's right ends, in milliseconds since 1970.
+    #[wasm_bindgen(getter)]
+    pub fn until(&self) -> Option<f64> {
+        self.until.map(|until| until as f64)
+    }
+
+    /// The next message, as soon as there is one; none behind the last.
+    pub async fn next(&self) -> Option<String> {
+        if self.closed.get() {
+            return None;
+        }
+        let closing = self.closing.listen();
+        let next = async { self.live.lock().await.next().await };
+        pin_mut!(next);
+        match select(next, closing).await {
+            Either::Left((message, _)) => message.map(|message| message.to_string()),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// What to say last where the follower's right ended.
+    pub fn expired(&self) -> String {
+        let expired = StoreError::Unauthorized("the token expired; come back with another".into());
+        self.endpoint.last_words(&expired).to_string()
+    }
+
+    /// Ends it: nothing more is said.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.closing.notify(usize::MAX);
+    }
 }
 
 /// An endpoint on a client that the host lends.
 #[wasm_bindgen]
 pub struct EndpointHost {
-    endpoint: Endpoint<PostgresSpaces<JsClient>>,
+    endpoint: Endpoint<JsSpaces>,
     initialized: Cell<bool>,
 }
 
@@ -144,59 +237,79 @@ impl EndpointHost {
     }
 
     /// Answers a request. `authorize` takes a space and `read` or `write`.
+    #[expect(clippy::too_many_arguments, reason = "an object would cost more to cross than to spell out")]
     pub async fn handle(
         &self,
         method: String,
         path: String,
         query: String,
         protocol: Option<String>,
+        last_event_id: Option<String>,
         body: Vec<u8>,
         authorize: Option<Function>,
-    ) -> Result<JsValue, JsValue> {
+    ) -> HostAnswer {
         if path != HEALTH
             && let Err(error) = self.initialized().await
         {
-            return to_object(Answer::error(&error));
+            return self.endpoint.refuse(&error).into();
         }
-        let request = Request { method, path, query, protocol, body };
-        let answer = self.endpoint.handle(request, |space, right| allowed(authorize, space, right)).await;
-        to_object(answer)
+        let request = Request { method, path, query, protocol, last_event_id, body };
+        match self.endpoint.handle(request, |space, right| allowed(authorize, space, right)).await {
+            Reply::Answer(answer) => answer.into(),
+            Reply::Live(live) => HostAnswer {
+                answer: Answer { status: 200, allow: None, retry_after: None, body: String::new() },
+                live: Some(HostLive {
+                    until: live.until(),
+                    live: Mutex::new(live),
+                    endpoint: self.endpoint.clone(),
+                    closed: Cell::new(false),
+                    closing: Wakeup::new(),
+                }),
+            },
+        }
+    }
+
+    /// Tells who follows a space that somebody else may have written to it.
+    pub fn wake(&self, space: &str) {
+        if let Ok(space) = SpaceId::try_new(space) {
+            self.endpoint.spaces().space(&space).wake();
+        }
     }
 
     /// The answer to a body over the limit, which the host did not read to its end.
     #[wasm_bindgen(js_name = tooLarge)]
-    pub fn too_large(&self, size: usize) -> Result<JsValue, JsValue> {
+    pub fn too_large(&self, size: usize) -> HostAnswer {
         let limit = self.endpoint.config().body_bytes;
-        to_object(Answer::error(&StoreError::PayloadTooLarge { what: "body", size, limit, unit: "bytes" }))
+        let error = StoreError::PayloadTooLarge { what: "body", size, limit, unit: "bytes" };
+        self.endpoint.refuse(&error).into()
     }
 
     /// The answer to a request that the host does not let in.
-    pub fn forbidden(&self, reason: String) -> Result<JsValue, JsValue> {
-        to_object(Answer::error(&StoreError::Forbidden(reason)))
+    pub fn forbidden(&self, reason: String) -> HostAnswer {
+        self.endpoint.refuse(&StoreError::Forbidden(reason)).into()
     }
 }
 
-fn to_object(answer: Answer) -> Result<JsValue, JsValue> {
-    let Answer { status, allow, retry_after, body } = answer;
-    Ok(serde_wasm_bindgen::to_value(&JsAnswer {
-        status,
-        body,
-        allow,
-        retry_after,
-        protocol: protocol::VERSION,
-    })?)
-}
-
-/// Asks the host: `true` lets the caller in, `unauthorized` is a caller that it does not know.
-async fn allowed(authorize: Option<Function>, space: SpaceId, right: Right) -> Result<(), StoreError> {
-    let Some(authorize) = authorize else { return Ok(()) };
+/// Asks the host, which answers as `Authorization` in `js/server/handler.ts`.
+async fn allowed(authorize: Option<Function>, space: SpaceId, right: Right) -> Result<Grant, StoreError> {
+    let Some(authorize) = authorize else { return Ok(Grant::default()) };
     let failed = |_| StoreError::Internal("the host's authorize failed".into());
     let (name, right) = (JsString::from(space.as_str()), right.as_str());
     let said = authorize.call2(&JsValue::UNDEFINED, &name, &right.into()).map_err(failed)?;
     let said = JsFuture::from(Promise::resolve(&said)).await.map_err(failed)?;
-    match (said.as_bool(), said.as_string().as_deref()) {
-        (Some(true), _) => Ok(()),
-        (_, Some("unauthorized")) => Err(StoreError::Unauthorized("the endpoint does not know you".into())),
-        _ => Err(StoreError::Forbidden(format!("you may not {right} space {:?}", space.as_str()))),
+    let number = |name: &str| Reflect::get(&said, &name.into()).ok().and_then(|value| value.as_f64());
+    if said.as_bool() == Some(true) {
+        return Ok(Grant::default());
     }
+    if said.as_string().as_deref() == Some("unauthorized") {
+        return Err(StoreError::Unauthorized("the endpoint does not know you".into()));
+    }
+    if let Some(until) = number("until") {
+        // Whole milliseconds; what lies before 1970 is over as well.
+        return Ok(Grant { until: Some(until as u64) });
+    }
+    if let Some(retry_after_ms) = number("retryAfterMs") {
+        return Err(StoreError::RateLimited { retry_after_ms: retry_after_ms as u64 });
+    }
+    Err(StoreError::Forbidden(format!("you may not {right} space {:?}", space.as_str())))
 }

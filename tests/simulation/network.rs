@@ -185,11 +185,12 @@ impl Host for Connection {
             query: query.into(),
             protocol: Some("1".into()),
             body: body.unwrap_or_default().into_bytes(),
+            ..Request::default()
         };
         if self.chance.percent(self.weather().repeated) {
             self.late.lock().unwrap().push(request.clone());
         }
-        let answer = self.endpoint.handle(request, |_, _| async { Ok(()) }).await;
+        let answer = self.endpoint.handle(request, |_, _| async { Ok(()) }).await.answer().unwrap();
         self.time.sleep(self.chance.below(self.weather().delay)).await;
         if self.lost() {
             return Err("the answer was lost".into());

@@ -40,6 +40,39 @@ export function send(base, method, path, { headers = {}, body } = {}) {
   });
 }
 
+/**
+ * Follows a space by a socket of its own.
+ * @param {string} base @param {string} path @param {Record<string, string>} [headers]
+ */
+export async function follow(base, path, headers = {}) {
+  const outgoing = request(new URL(base), { path, headers, agent: false });
+  const incoming = await new Promise((resolve, reject) => {
+    outgoing.on('response', resolve).on('error', reject).end();
+  });
+  incoming.setEncoding('utf8');
+  outgoing.on('error', () => {});
+  return {
+    status: incoming.statusCode,
+    headers: incoming.headers,
+    /** The messages, each with its fields; comments are `{ comment }`. It ends where the stream does. */
+    messages: messages(incoming),
+    close: () => outgoing.destroy(),
+  };
+}
+
+async function* messages(chunks) {
+  let text = '';
+  for await (const chunk of chunks) {
+    const blocks = (text + chunk).split('\n\n');
+    text = blocks.pop();
+    for (const block of blocks) {
+      const fields = block.split('\n').map((line) => /^(\w*): ?(.*)$/s.exec(line) ?? [line, 'comment', '']);
+      const message = Object.fromEntries(fields.map(([, name, value]) => [name || 'comment', value]));
+      yield message.data === undefined ? message : { ...message, data: JSON.parse(message.data) };
+    }
+  }
+}
+
 let last = 0;
 
 /** A UUID of version 7. */
