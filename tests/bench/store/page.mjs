@@ -1,0 +1,144 @@
+// The rows, as they run in a page: each takes an adapter and answers with a number.
+
+/** How long a row that counts goes on, in milliseconds. */
+const ROW_MS = 600;
+const STREAMS = 50;
+const COMMIT = 100;
+const PAGE = 1_000;
+
+/** About 480 bytes as JSON, with what a store adds to it. */
+const event = (number) => ({
+  type: 'OrderPlaced',
+  payload: {
+    order: `order-${number}`,
+    customer: { name: 'Ada Lovelace', email: `ada-${number}@example.com` },
+    currency: 'EUR',
+    lines: [
+      { sku: `SKU-${number % 997}`, quantity: (number % 7) + 1, price: 12.5 },
+      { sku: `SKU-${number % 991}`, quantity: 1, price: 99.9 },
+    ],
+    note: 'Leave it with the neighbours if nobody is at home.',
+  },
+});
+
+const batch = (from, count) => Array.from({ length: count }, (_, index) => event(from + index));
+
+/** Calls `step` until the time is over; answers with its events per second. */
+async function rate(step) {
+  const began = performance.now();
+  let events = 0;
+  do events += await step(events);
+  while (performance.now() - began < ROW_MS);
+  return (events * 1_000) / (performance.now() - began);
+}
+
+async function using(adapter, name, durability, work) {
+  const store = await adapter.open(name, durability);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The single appends of a durability, each after the one before. */
+const sequential = (durability) => (adapter) =>
+  using(adapter, `sequential-${durability}`, durability, async (store) => {
+    let version = 0;
+    const append = async () => {
+      await store.append('stream', version, [event(version)]);
+      version += 1;
+      return 1;
+    };
+    for (let warm = 0; warm < 30; warm += 1) await append();
+    return rate(append);
+  });
+
+/** So many appends at once to each of the streams, again and again. */
+const atOnce = (each) => (adapter) =>
+  using(adapter, `at-once-${each}`, 'relaxed', async (store) => {
+    let version = 0;
+    const round = async () => {
+      const writes = [];
+      for (let more = 0; more < each; more += 1) {
+        for (let stream = 0; stream < STREAMS; stream += 1) {
+          writes.push(store.append(`stream-${stream}`, version + more, [event(version)]));
+        }
+      }
+      await Promise.all(writes);
+      version += each;
+      return writes.length;
+    };
+    await round();
+    return rate(round);
+  });
+
+/** Fills a store by commits of 100, `streams` in turn. */
+async function fill(store, count, streams) {
+  for (let at = 0; at < count / COMMIT; at += 1) {
+    const version = Math.floor(at / streams) * COMMIT;
+    await store.append(`stream-${at % streams}`, version, batch(at * COMMIT, COMMIT));
+  }
+}
+
+function expectEvents(events, count) {
+  const last = events.at(-1);
+  if (events.length !== count || last?.payload?.customer?.name !== 'Ada Lovelace') {
+    throw new Error(`${events.length} events were read, not ${count}`);
+  }
+}
+
+const rows = {
+  sequential: sequential('relaxed'),
+  strict: sequential('strict'),
+  streams: atOnce(1),
+  burst: atOnce(20),
+  commits: (adapter) =>
+    using(adapter, 'commits', 'relaxed', (store) =>
+      rate(async (events) => {
+        await store.append('stream', events, batch(events, COMMIT));
+        return COMMIT;
+      }),
+    ),
+  stream: (adapter) =>
+    using(adapter, 'stream', 'relaxed', async (store) => {
+      await fill(store, 10_000, 1);
+      return rate(async () => {
+        const events = await store.readStream('stream-0');
+        expectEvents(events, 10_000);
+        return events.length;
+      });
+    }),
+  feed: (adapter) =>
+    using(adapter, 'feed', 'relaxed', async (store) => {
+      await fill(store, 10_000, 10);
+      return rate(async () => {
+        let cursor = 0;
+        for (let read = 0; read < 10_000; read += PAGE) {
+          const page = await store.readFeed(cursor, PAGE);
+          expectEvents(page.events, PAGE);
+          cursor = page.cursor;
+        }
+        return 10_000;
+      });
+    }),
+};
+
+const load = (adapter) => import(`./adapters/${adapter}.mjs`);
+
+export const measure = async ({ adapter, row }) => rows[row](await load(adapter));
+
+/** Fills the database that is opened later. */
+export const prepare = async ({ adapter, count }) =>
+  using(await load(adapter), 'opened', 'relaxed', (store) => fill(store, count, 100));
+
+/** Milliseconds from nothing, not even the program, to the first page of events. */
+export async function opening({ adapter }) {
+  const began = performance.now();
+  const { open } = await load(adapter);
+  const store = await open('opened', 'relaxed');
+  expectEvents(await store.readStream('stream-7').then((events) => events.slice(-10)), 10);
+  const took = performance.now() - began;
+  await store.close();
+  return took;
+}

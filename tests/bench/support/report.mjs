@@ -1,0 +1,58 @@
+// What a suite answers with, and how it is shown: minimum, median and maximum, and the ratio to a base.
+
+/**
+ * @typedef {object} Row
+ * @property {string} unit Such as `events/s`.
+ * @property {'more' | 'less'} better
+ *
+ * @typedef {object} Report
+ * @property {Record<string, Row>} rows
+ * @property {string} base The competitor that the others are compared with.
+ * @property {Record<string, Record<string, number[]>>} results By row and competitor, a value per repetition.
+ */
+
+/** @param {number[]} values */
+export function spread(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { min: sorted[0], median, max: sorted.at(-1) };
+}
+
+/**
+ * How many times better than the base, as the median over the repetitions: what disturbs one repetition
+ * disturbs both.
+ * @param {number[]} values @param {number[]} base @param {Row} row
+ */
+export function ratio(values, base, { better }) {
+  const ratios = values.map((value, index) =>
+    better === 'more' ? value / base[index] : base[index] / value,
+  );
+  return spread(ratios).median;
+}
+
+/** @param {Report} report */
+export function comparison({ rows, base, results }) {
+  const lines = [['row', 'competitor', 'median', 'min', 'max', 'unit', 'times as good']];
+  for (const [name, row] of Object.entries(rows)) {
+    for (const [competitor, values] of Object.entries(results[name] ?? {})) {
+      const { min, median, max } = spread(values);
+      const against = results[name][base];
+      const times = against ? `${ratio(values, against, row).toFixed(2)}×` : '';
+      lines.push([name, competitor, ...[median, min, max].map(short), row.unit, times]);
+    }
+  }
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  const isNumber = (column) => (column > 1 && column < 5) || column === 6;
+  const pad = (cell, column) => cell[isNumber(column) ? 'padStart' : 'padEnd'](widths[column]);
+  return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+/** @param {number} value */
+function short(value) {
+  return value >= 1_000_000
+    ? `${(value / 1_000_000).toFixed(2)}M`
+    : value >= 10_000
+      ? `${(value / 1_000).toFixed(1)}k`
+      : value.toFixed(value < 100 ? 1 : 0);
+}
