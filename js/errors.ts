@@ -135,6 +135,16 @@ export class StorageUnavailable extends EventCoreError {
   override name = 'StorageUnavailable';
 }
 
+/** The storage has more to do than it can; nothing was written. Try again in a moment. */
+export class Overloaded extends EventCoreError {
+  override name = 'Overloaded';
+}
+
+/** The space was erased for good, on purpose. */
+export class SpaceErased extends EventCoreError {
+  override name = 'SpaceErased';
+}
+
 /** A stored record is damaged; the message names it. */
 export class StorageCorrupt extends EventCoreError {
   override name = 'StorageCorrupt';
@@ -206,6 +216,8 @@ export const ERROR_CLASSES: Readonly<Record<string, ErrorClass>> = {
   UNKNOWN_EVENT: plain(UnknownEvent),
   QUOTA_EXCEEDED: plain(QuotaExceeded),
   STORAGE_UNAVAILABLE: plain(StorageUnavailable),
+  OVERLOADED: plain(Overloaded),
+  SPACE_ERASED: plain(SpaceErased),
   STORAGE_CORRUPT: plain(StorageCorrupt),
   SCHEMA_TOO_NEW: plain(SchemaTooNew),
   CLOSED: plain(Closed),

@@ -1,6 +1,6 @@
 //! The one error of the crate: a variant per failure, a stable code per variant, the same on every side.
 
-use crate::event::{EventId, InvalidEventId, InvalidJson, InvalidName, InvalidStreamId};
+use crate::event::{EventId, InvalidEventId, InvalidJson, InvalidName, InvalidStreamId, SpaceId};
 use crate::version::VersionConflict;
 
 /// Why a store, a sync or an endpoint could not do what it was asked.
@@ -64,6 +64,12 @@ pub enum StoreError {
     /// The storage cannot be opened or reached here.
     #[error("storage is unavailable: {0}")]
     StorageUnavailable(String),
+    /// The storage has more to do than it can. Nothing was written; try again in a moment.
+    #[error("too much to do: {0}; try again in a moment")]
+    Overloaded(String),
+    /// The space was erased for good, on purpose; its name is not used again.
+    #[error("space {0} was erased")]
+    SpaceErased(SpaceId),
     /// A stored record is damaged; the message names it, the rest stays readable.
     #[error("storage is damaged: {0}")]
     StorageCorrupt(String),
@@ -124,6 +130,8 @@ impl StoreError {
             Self::UnknownEvent(_) => "UNKNOWN_EVENT",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",
             Self::StorageUnavailable(_) => "STORAGE_UNAVAILABLE",
+            Self::Overloaded(_) => "OVERLOADED",
+            Self::SpaceErased(_) => "SPACE_ERASED",
             Self::StorageCorrupt(_) => "STORAGE_CORRUPT",
             Self::SchemaTooNew { .. } => "SCHEMA_TOO_NEW",
             Self::Closed => "CLOSED",

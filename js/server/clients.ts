@@ -13,10 +13,15 @@ export interface PgPool {
   connect(): Promise<{
     query(query: PgQuery): Promise<{ rows: unknown[] }>;
     release(broken?: boolean): void;
+    on?(event: 'notification', heard: (message: { channel: string; payload?: string }) => void): unknown;
+    on?(event: 'error' | 'end', lost: (error?: Error) => void): unknown;
   }>;
 }
 
-/** Lends the connections of a `Pool` of `pg`. The pool stays the caller's, to configure and to end. */
+/**
+ * Lends the connections of a `Pool` of `pg`; one of them listens for good once somebody follows a space. The pool
+ * stays the caller's, to configure and to end.
+ */
 export function fromPg(pool: PgPool): SqlClient {
   return {
     async connect() {
@@ -29,6 +34,26 @@ export function fromPg(pool: PgPool): SqlClient {
         release: (broken) => client.release(broken),
       };
     },
+    async listen(channel, heard, lost) {
+      const client = await pool.connect();
+      let ended = false;
+      // It goes out of the pool: it would go on to listen there.
+      const end = () => {
+        if (!ended) client.release(true);
+        ended = true;
+      };
+      client.on?.('notification', ({ payload = '' }) => heard(payload));
+      for (const event of ['error', 'end'] as const) {
+        client.on?.(event, (error) => lost(error ?? new Error('the listening connection ended')));
+      }
+      try {
+        await client.query({ text: `listen "${channel}"`, values: [], rowMode: 'array' });
+      } catch (error) {
+        end();
+        throw error;
+      }
+      return { end };
+    },
   };
 }
 
@@ -36,6 +61,7 @@ export function fromPg(pool: PgPool): SqlClient {
 export interface PGliteDatabase {
   query(sql: string, params: string[], options: { rowMode: 'array' }): Promise<{ rows: unknown[] }>;
   exec(sql: string): Promise<unknown>;
+  listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>;
 }
 
 /**
@@ -55,15 +81,22 @@ export function fromPGlite(db: PGliteDatabase): SqlClient {
       else db.exec('rollback').then(giveBack, giveBack);
     },
   });
+  const inTurn = async () => {
+    const turn = free;
+    let giveBack = () => {};
+    free = new Promise((resolve) => {
+      giveBack = resolve;
+    });
+    await turn;
+    return giveBack;
+  };
   return {
-    async connect() {
-      const turn = free;
-      let giveBack = () => {};
-      free = new Promise((resolve) => {
-        giveBack = resolve;
-      });
-      await turn;
-      return lend(giveBack);
+    connect: async () => lend(await inTurn()),
+    async listen(channel, heard) {
+      const giveBack = await inTurn();
+      const leave = await db.listen(channel, heard).finally(giveBack);
+      // A database that is closed meanwhile has nothing to leave.
+      return { end: () => void inTurn().then((done) => leave().then(done, done)) };
     },
   };
 }

@@ -14,6 +14,15 @@ export interface SqlConnection {
 /** A PostgreSQL client: a pool, or one connection that is lent in turns. `fromPg` and `fromPGlite` make one. */
 export interface SqlClient {
   connect(): Promise<SqlConnection>;
+  /**
+   * Listens on a channel, on a connection of its own; `lost` is called once when that ends by itself. Without this,
+   * who follows a space learns of what other processes wrote by looking every second.
+   */
+  listen?(
+    channel: string,
+    heard: (payload: string) => void,
+    lost: (error: unknown) => void,
+  ): Promise<{ end(): void }>;
 }
 
 /** What the wasm module takes for an error of a client; without PostgreSQL's code there was no answer. */
@@ -22,18 +31,53 @@ interface SqlFailure {
   message: string;
 }
 
-type Statement = [sql: string, params: string[]];
+type Statement = [sql: string, params: string[], optional: boolean];
+
+/** What comes in on a channel, for the wasm module to ask for one by one. */
+async function notifications(client: Required<SqlClient>, channel: string): Promise<object> {
+  const heard: string[] = [];
+  let failure: SqlFailure | undefined;
+  let wake = () => {};
+  const { end } = await client
+    .listen(
+      channel,
+      (payload) => {
+        heard.push(payload);
+        wake();
+      },
+      (error) => {
+        failure ??= explain(error);
+        wake();
+      },
+    )
+    .catch(fail);
+  return {
+    async next() {
+      while (heard.length === 0 && failure === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (heard.length === 0) throw failure;
+      return heard.shift();
+    },
+    end,
+  };
+}
 
 /** The client as the wasm module calls it: rows cross as one JSON text, since one crossing costs less than many. */
 export function toHost(client: SqlClient): object {
   return {
+    async listen(channel: string) {
+      return client.listen && notifications(client as Required<SqlClient>, channel);
+    },
     async acquire() {
       const connection = await client.connect().catch(fail);
       return {
         async run(statements: Statement[]) {
           const results = [];
-          for (const [sql, params] of statements) {
-            results.push(await connection.query(sql, params).catch(fail));
+          for (const [sql, params, optional] of statements) {
+            results.push(await connection.query(sql, params).catch(optional ? () => [] : fail));
           }
           return JSON.stringify(results);
         },

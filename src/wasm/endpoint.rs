@@ -7,8 +7,7 @@ use event_listener::Event as Wakeup;
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
 use futures_util::pin_mut;
-use js_sys::{Array, Function, JsString, Promise, Reflect};
-use serde::Deserialize;
+use js_sys::{Function, JsString, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -16,86 +15,13 @@ use crate::endpoint::{Answer, Endpoint, EndpointConfig, Grant, Live, Reply, Requ
 use crate::error::StoreError;
 use crate::event::SpaceId;
 use crate::protocol;
-use crate::store::postgres::{PostgresSpaces, Row, Sql, SqlClient, SqlError, SqlSession, Statement};
+use crate::store::postgres::{PostgresSpaces, Sql};
 
 use super::error::to_js;
-
-#[wasm_bindgen]
-extern "C" {
-    /// A PostgreSQL client, as `js/server/sql.ts` wraps the ones that it knows.
-    pub type SqlHost;
-
-    #[wasm_bindgen(method, catch)]
-    async fn acquire(this: &SqlHost) -> Result<JsValue, JsValue>;
-
-    /// A connection that it lends.
-    pub type SqlHostSession;
-
-    /// Takes pairs of SQL and parameters; answers with JSON: the rows of each.
-    #[wasm_bindgen(method, catch)]
-    async fn run(this: &SqlHostSession, statements: Array) -> Result<JsValue, JsValue>;
-
-    #[wasm_bindgen(method)]
-    fn release(this: &SqlHostSession, broken: bool);
-}
+use super::sql::{JsClient, SqlHost};
 
 /// Whoever asks whether the process is alive does not ask about its database.
 const HEALTH: &str = "/healthz";
-
-struct JsClient(SqlHost);
-
-struct JsSession(Option<SqlHostSession>);
-
-impl SqlClient for JsClient {
-    type Session = JsSession;
-
-    async fn acquire(&self) -> Result<JsSession, SqlError> {
-        Ok(JsSession(Some(self.0.acquire().await.map_err(thrown)?.unchecked_into())))
-    }
-}
-
-impl SqlSession for JsSession {
-    async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
-        let session = self.0.as_ref().ok_or_else(|| SqlError::lost("the session was given back"))?;
-        let text = |text: &&str| JsValue::from_str(text);
-        let pairs = statements.iter().map(|statement| {
-            let params: Array = statement.params.iter().map(text).collect();
-            Array::of2(&JsValue::from_str(statement.sql), &params)
-        });
-        let rows = session.run(pairs.collect()).await.map_err(thrown)?;
-        let rows = rows.as_string().ok_or_else(|| SqlError::lost("the client answered with no text"))?;
-        serde_json::from_str(&rows).map_err(|error| SqlError::lost(error.to_string()))
-    }
-
-    fn release(mut self) {
-        if let Some(session) = self.0.take() {
-            session.release(false);
-        }
-    }
-}
-
-impl Drop for JsSession {
-    fn drop(&mut self) {
-        if let Some(session) = self.0.take() {
-            session.release(true);
-        }
-    }
-}
-
-/// What `js/server/sql.ts` throws; without PostgreSQL's code there was no answer.
-#[derive(Deserialize)]
-struct Thrown {
-    sqlstate: Option<String>,
-    message: String,
-}
-
-fn thrown(error: JsValue) -> SqlError {
-    match serde_wasm_bindgen::from_value(error) {
-        Ok(Thrown { sqlstate: Some(code), message }) => SqlError::answered(code, message),
-        Ok(Thrown { sqlstate: None, message }) => SqlError::lost(message),
-        Err(error) => SqlError::lost(error.to_string()),
-    }
-}
 
 type JsSpaces = PostgresSpaces<JsClient>;
 
@@ -220,7 +146,7 @@ impl EndpointHost {
     #[wasm_bindgen(constructor)]
     pub fn new(client: SqlHost, schema: &str) -> Result<Self, JsValue> {
         let sql = Sql::new(schema).map_err(to_js)?;
-        let spaces = PostgresSpaces::new(Arc::new(JsClient(client)), Arc::new(sql));
+        let spaces = PostgresSpaces::new(Arc::new(JsClient::new(client)), Arc::new(sql));
         let endpoint = Endpoint::new(spaces, EndpointConfig::default());
         Ok(Self { endpoint, initialized: Cell::new(false) })
     }

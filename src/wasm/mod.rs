@@ -16,5 +16,7 @@ mod error;
 mod local;
 #[cfg(feature = "client")]
 mod options;
+#[cfg(feature = "endpoint")]
+mod sql;
 #[cfg(feature = "client")]
 mod sync;

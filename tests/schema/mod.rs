@@ -1,4 +1,5 @@
 //! A schema per test, in the database that `TEST_DATABASE_URL` names.
+#![allow(dead_code, reason = "each test target uses a part of this")]
 
 use eventcore_web::StoreError;
 use eventcore_web::event::{JsonEvent, SpaceId};
@@ -6,7 +7,7 @@ use eventcore_web::store::Store;
 use eventcore_web::store::postgres::{NativeClient, PostgresBackend, PostgresConfig, PostgresEventStore};
 use tokio_postgres::NoTls;
 
-fn url() -> String {
+pub(crate) fn url() -> String {
     std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
         panic!(
             "these tests need a PostgreSQL: `npm test -- rust` starts one, or set TEST_DATABASE_URL to a database \

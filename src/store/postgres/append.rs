@@ -5,15 +5,20 @@ use std::collections::BTreeSet;
 
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, Limits, SpaceId, StreamId};
+use crate::timer::sleep;
 use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 
 use super::client::{SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, EventRow, json, stream_rows, texts};
+use super::listener;
 use super::queue::{Answer, Waiting};
 use super::sql::Sql;
 
 /// How often a transaction is tried that lost a race or its connection.
 const TRIES: usize = 4;
+
+/// How long to wait before the second try; twice as long each time. A failover takes a moment.
+const PAUSE_MS: u64 = 10;
 
 /// What is checked already is not checked again.
 const NO_LIMITS: Limits = Limits {
@@ -45,10 +50,11 @@ impl From<StoreError> for Failure {
 pub(super) async fn write<C: SqlClient>(
     client: &C,
     sql: &Sql,
+    channel: &str,
     space: &SpaceId,
     waiting: &[Waiting],
 ) -> Vec<Answer> {
-    let alone = match with_retries(client, sql, space, waiting).await {
+    let alone = match with_retries(client, sql, channel, space, waiting).await {
         Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
         Err(Failure::Sql(error)) if waiting.len() > 1 && error.is_about_content() => None,
         Err(Failure::Sql(error)) => Some(error.into()),
@@ -60,7 +66,7 @@ pub(super) async fn write<C: SqlClient>(
     // One of them holds what PostgreSQL refuses: the others must not fail with it.
     let mut answers = Vec::with_capacity(waiting.len());
     for one in waiting {
-        answers.push(match with_retries(client, sql, space, std::slice::from_ref(one)).await {
+        answers.push(match with_retries(client, sql, channel, space, std::slice::from_ref(one)).await {
             Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or_default()),
             Err(Failure::Sql(error)) => Err(error.into()),
             Err(Failure::Store(error)) => Err(error),
@@ -72,17 +78,24 @@ pub(super) async fn write<C: SqlClient>(
 async fn with_retries<C: SqlClient>(
     client: &C,
     sql: &Sql,
+    channel: &str,
     space: &SpaceId,
     waiting: &[Waiting],
 ) -> Result<Vec<Vec<Outcome>>, Failure> {
     let mut tries = 0;
+    let mut unknown = None;
     loop {
         let runs: Vec<_> =
             waiting.iter().map(|waiting| prepare(waiting, tries > 0)).collect::<Result<_, _>>()?;
         tries += 1;
-        match once(client, sql, space, &runs).await {
+        match once(client, sql, channel, space, &runs).await {
             // A duplicate is what an earlier try wrote; the next one looks for it.
-            Err(Failure::Sql(error)) if tries < TRIES && (error.is_transient() || error.is_duplicate()) => {}
+            Err(Failure::Sql(error)) if tries < TRIES && (error.is_transient() || error.is_duplicate()) => {
+                unknown = Some(error).filter(|error| error.connection_lost).or(unknown);
+                sleep(PAUSE_MS << tries).await;
+            }
+            // That nothing was written holds of this try; of the one before it that is not known.
+            Err(Failure::Sql(error)) => return Err(Failure::Sql(unknown.unwrap_or(error))),
             result => return result,
         }
     }
@@ -104,11 +117,12 @@ fn prepare(waiting: &Waiting, retried: bool) -> Result<Cow<'_, [Commit]>, StoreE
 async fn once<C: SqlClient>(
     client: &C,
     sql: &Sql,
+    channel: &str,
     space: &SpaceId,
     runs: &[Cow<'_, [Commit]>],
 ) -> Result<Vec<Vec<Outcome>>, Failure> {
     let mut session = client.acquire().await?;
-    let result = transaction(&mut session, sql, space, runs).await;
+    let result = transaction(&mut session, sql, channel, space, runs).await;
     let clean = match &result {
         Ok(_) => true,
         // A session that is not released is not used again, so its transaction is undone in any case.
@@ -123,6 +137,7 @@ async fn once<C: SqlClient>(
 async fn transaction<S: SqlSession>(
     session: &mut S,
     sql: &Sql,
+    channel: &str,
     space: &SpaceId,
     runs: &[Cow<'_, [Commit]>],
 ) -> Result<Vec<Vec<Outcome>>, Failure> {
@@ -136,13 +151,25 @@ async fn transaction<S: SqlSession>(
         written.append(&mut events);
     }
     let Some(new_head) = written.last().and_then(|event| event.place.position()) else {
-        session.run(&[Statement::new(&sql.rollback, &[])]).await?;
+        // Whoever wrote what is repeated here may not have come to tell of it.
+        let is_repeat = outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
+        let news = listener::appended(space, head);
+        let told = [channel, &news];
+        let both = [Statement::new(&sql.rollback, &[]), Statement::optional(&sql.notify, &told)];
+        session.run(&both[..1 + usize::from(is_repeat)]).await?;
         return Ok(outcomes);
     };
     let events = json(&written.iter().map(EventRow::from).collect::<Vec<_>>())?;
     let streams = json(&stream_rows(&written))?;
     let params = [space.as_str(), &events, &streams, &new_head.to_string()];
-    session.run(&[Statement::new(&sql.write, &params), Statement::new(&sql.commit, &[])]).await?;
+    let news = listener::appended(space, new_head);
+    session
+        .run(&[
+            Statement::new(&sql.write, &params),
+            Statement::new(&sql.commit, &[]),
+            Statement::optional(&sql.notify, &[channel, &news]),
+        ])
+        .await?;
     Ok(outcomes)
 }
 

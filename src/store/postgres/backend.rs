@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use event_listener::{Event as Wakeup, EventListener};
+use event_listener::EventListener;
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
 
@@ -15,6 +15,7 @@ use crate::version::{EventVersion, Outcome, Position};
 use super::append;
 use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, QueryParams, texts};
+use super::listener::{Listener, Signal};
 use super::queue::Queue;
 use super::sql::Sql;
 
@@ -29,21 +30,23 @@ pub struct PostgresBackend<C> {
     queue: Queue,
     /// Held by the caller that writes what waits.
     turn: Mutex<()>,
-    changed: Wakeup,
+    signal: Arc<Signal>,
+    listener: Arc<Listener<C>>,
     ids: IdGenerator,
     closed: AtomicBool,
 }
 
 impl<C: SqlClient> PostgresBackend<C> {
-    /// The log of a space, over a schema that [`initialize`](super::initialize) made. Nothing is read yet.
-    pub fn new(client: Arc<C>, sql: Arc<Sql>, space: SpaceId) -> Self {
+    /// The log of a space. Nothing is read yet.
+    pub(super) fn new(client: Arc<C>, sql: Arc<Sql>, listener: Arc<Listener<C>>, space: SpaceId) -> Self {
         Self {
             client,
             sql,
             space,
             queue: Queue::default(),
             turn: Mutex::new(()),
-            changed: Wakeup::new(),
+            signal: Arc::default(),
+            listener,
             ids: IdGenerator::new(),
             closed: AtomicBool::new(false),
         }
@@ -54,9 +57,9 @@ impl<C: SqlClient> PostgresBackend<C> {
         &self.space
     }
 
-    /// Wakes who listens: somebody else wrote to this space, in another process.
+    /// Wakes who listens. Nobody needs to: appends by any process do it.
     pub fn wake(&self) {
-        self.changed.notify(usize::MAX);
+        self.signal.wake();
     }
 
     /// Whether [`close`](Backend::close) was called.
@@ -71,9 +74,18 @@ impl<C: SqlClient> PostgresBackend<C> {
     /// Writes runs that wait, as many as one transaction takes.
     async fn write_waiting(&self) {
         let taken = self.queue.take();
-        let answers = append::write(&*self.client, &self.sql, &self.space, taken.runs()).await;
+        let channel = self.listener.channel();
+        let answers = append::write(&*self.client, &self.sql, channel, &self.space, taken.runs()).await;
+        let outcomes = answers.iter().flatten().flatten();
+        let head = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Accepted(result) => result.positions.map(|positions| positions.last),
+            _ => None,
+        });
+        let head = head.max();
         taken.answer(answers);
-        self.wake();
+        if let Some(head) = head {
+            self.signal.tell(head);
+        }
     }
 
     async fn read(&self, sql: &str, params: &[&str]) -> Result<Vec<Row>, StoreError> {
@@ -200,7 +212,9 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
     }
 
     fn listen(&self) -> EventListener {
-        self.changed.listen()
+        let changed = self.signal.listen();
+        self.listener.follow(&self.space, &self.signal);
+        changed
     }
 
     fn ids(&self) -> &IdGenerator {

@@ -3,6 +3,9 @@
 use crate::error::StoreError;
 use crate::maybe::{MaybeSend, MaybeSync};
 
+/// As PostgreSQL says it when it has no connection to give.
+const OVERLOADED: &str = "53300";
+
 /// A row: its columns as text, none for SQL's null.
 pub type Row = Vec<Option<String>>;
 
@@ -13,12 +16,19 @@ pub struct Statement<'a> {
     pub sql: &'a str,
     /// The parameters.
     pub params: &'a [&'a str],
+    /// Whether it does not matter if it fails: then it has no rows.
+    pub optional: bool,
 }
 
 impl<'a> Statement<'a> {
     /// A statement with parameters.
     pub const fn new(sql: &'a str, params: &'a [&'a str]) -> Self {
-        Self { sql, params }
+        Self { sql, params, optional: false }
+    }
+
+    /// A statement that may fail without harm.
+    pub const fn optional(sql: &'a str, params: &'a [&'a str]) -> Self {
+        Self { sql, params, optional: true }
     }
 }
 
@@ -26,12 +36,35 @@ impl<'a> Statement<'a> {
 pub trait SqlClient: MaybeSend + MaybeSync + 'static {
     /// What it lends.
     type Session: SqlSession;
+    /// What comes in on a channel.
+    type Notifications: SqlNotifications;
 
     /// Lends a session that is in no transaction, and that nobody else uses meanwhile.
     ///
     /// # Errors
     /// When there is none to be had.
     fn acquire(&self) -> impl Future<Output = Result<Self::Session, SqlError>> + MaybeSend;
+
+    /// Listens on a channel, on a connection of its own; none where the client cannot, so that who follows polls.
+    ///
+    /// # Errors
+    /// When there is no connection to be had.
+    fn listen(
+        &self,
+        channel: &str,
+    ) -> impl Future<Output = Result<Option<Self::Notifications>, SqlError>> + MaybeSend;
+
+    /// Runs work beside everything else, on whatever the client itself runs.
+    fn spawn(&self, work: impl Future<Output = ()> + MaybeSend + 'static);
+}
+
+/// Notifications of one channel. Dropping it gives its connection back.
+pub trait SqlNotifications: MaybeSend {
+    /// The payload of the next one.
+    ///
+    /// # Errors
+    /// When the connection is lost: what was sent since is lost too.
+    fn next(&mut self) -> impl Future<Output = Result<String, SqlError>> + MaybeSend;
 }
 
 /// A connection, lent. One that is dropped without [`release`](Self::release) may be in a transaction: it must
@@ -41,7 +74,7 @@ pub trait SqlSession: MaybeSend {
     /// Answers with the rows of each.
     ///
     /// # Errors
-    /// What the first statement that failed says. Those behind it may have run.
+    /// What the first statement that failed says, [optional](Statement::optional) ones aside. Those behind it may have run.
     fn run(
         &mut self,
         statements: &[Statement<'_>],
@@ -67,13 +100,20 @@ impl SqlError {
     /// What PostgreSQL answered. Some answers are its last on this connection: it shuts down, crashed, is starting.
     pub fn answered(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
         let (sqlstate, message) = (sqlstate.into(), message.into());
-        let connection_lost = sqlstate.starts_with("57P") || sqlstate.starts_with("08");
+        // A server that became read-only is no longer the one to write to: after a failover another one is.
+        let connection_lost =
+            sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "25006";
         Self { sqlstate: Some(sqlstate), message, connection_lost }
     }
 
     /// A failure of the client itself, with the connection gone or never there.
     pub fn lost(message: impl Into<String>) -> Self {
         Self { sqlstate: None, message: message.into(), connection_lost: true }
+    }
+
+    /// More is asked of the database than it can do in time; nothing was done.
+    pub fn overloaded(message: impl Into<String>) -> Self {
+        Self::answered(OVERLOADED, message)
     }
 
     /// An answer that is not what the statement answers.
@@ -105,6 +145,8 @@ impl From<SqlError> for StoreError {
     fn from(error: SqlError) -> Self {
         let SqlError { sqlstate, message, connection_lost } = &error;
         match (sqlstate.as_deref(), error.class()) {
+            // No connection to give; a statement that ran out of time.
+            (Some(OVERLOADED | "57014"), _) => Self::Overloaded(message.clone()),
             (Some("53100"), _) => Self::QuotaExceeded(message.clone()),
             (Some("42P01" | "3F000"), _) => {
                 Self::StorageUnavailable(format!("{message}; initialize the schema first"))

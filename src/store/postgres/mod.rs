@@ -9,6 +9,9 @@ mod append;
 mod backend;
 mod client;
 mod columns;
+#[cfg(feature = "server")]
+mod connect;
+mod listener;
 mod migrate;
 #[cfg(feature = "server")]
 mod native;
@@ -19,7 +22,7 @@ mod sql;
 mod store;
 
 pub use backend::PostgresBackend;
-pub use client::{Row, SqlClient, SqlError, SqlSession, Statement};
+pub use client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
 pub use migrate::{SCHEMA_VERSION, initialize};
 #[cfg(feature = "server")]
 pub use native::NativeClient;

@@ -1,20 +1,32 @@
 //! The native client: a pool of connections, each with its prepared statements.
 
-use deadpool_postgres::{Object, Pool, PoolError};
-use futures_util::future::join_all;
-use tokio_postgres::types::ToSql;
+use std::pin::pin;
+use std::time::Duration;
 
-use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
+use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
+use futures_util::StreamExt;
+use futures_util::future::{Either, join_all, select};
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
+use super::connect::{Connector, Messages};
+
+/// How much longer than PostgreSQL itself a caller waits for a statement to be given up: a server that does not even
+/// say that is not there.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A pool of connections to PostgreSQL.
 pub struct NativeClient {
     pool: Pool,
+    connector: Connector,
+    max_waiting: usize,
 }
 
 impl NativeClient {
-    /// A client over a pool.
-    pub const fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub(super) const fn new(pool: Pool, connector: Connector, max_waiting: usize) -> Self {
+        Self { pool, connector, max_waiting }
     }
 }
 
@@ -22,27 +34,83 @@ impl NativeClient {
 pub struct NativeSession {
     connection: Option<Object>,
     lost: bool,
+    patience: Duration,
+}
+
+/// A connection that listens.
+pub struct NativeNotifications {
+    messages: Messages,
+    /// Without it the connection ends.
+    _client: Client,
+}
+
+impl SqlNotifications for NativeNotifications {
+    async fn next(&mut self) -> Result<String, SqlError> {
+        loop {
+            match self.messages.next().await {
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    return Ok(notification.payload().into());
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(of_server(&error, true)),
+                None => return Err(SqlError::lost("the listening connection ended")),
+            }
+        }
+    }
 }
 
 impl SqlClient for NativeClient {
     type Session = NativeSession;
+    type Notifications = NativeNotifications;
 
     async fn acquire(&self) -> Result<NativeSession, SqlError> {
+        if self.pool.status().waiting >= self.max_waiting {
+            return Err(SqlError::overloaded("too many wait for a connection to PostgreSQL"));
+        }
         let connection = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => of_server(&error, true),
-            // As PostgreSQL says it when it has no connection to give.
-            PoolError::Timeout(_) => {
-                SqlError::answered("53300", "no connection to PostgreSQL became free in time")
+            PoolError::Timeout(TimeoutType::Wait) => {
+                SqlError::overloaded("no connection to PostgreSQL became free in time")
             }
             other => SqlError::lost(other.to_string()),
         })?;
-        Ok(NativeSession { connection: Some(connection), lost: false })
+        let patience = self.connector.statement_timeout + SILENCE;
+        Ok(NativeSession { connection: Some(connection), lost: false, patience })
+    }
+
+    async fn listen(&self, channel: &str) -> Result<Option<NativeNotifications>, SqlError> {
+        let (client, mut messages) = self.connector.open().await.map_err(|error| of_server(&error, true))?;
+        let command = format!("listen \"{channel}\"");
+        {
+            let mut answer = pin!(client.batch_execute(&command));
+            // The connection works only while its messages are read.
+            loop {
+                match select(answer.as_mut(), messages.next()).await {
+                    Either::Left((answer, _)) => {
+                        answer.map_err(|error| of_server(&error, false))?;
+                        break;
+                    }
+                    Either::Right((Some(Ok(_)), _)) => {}
+                    Either::Right((Some(Err(error)), _)) => return Err(of_server(&error, true)),
+                    Either::Right((None, _)) => return Err(SqlError::lost("the connection ended")),
+                }
+            }
+        }
+        Ok(Some(NativeNotifications { messages, _client: client }))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // Without a runtime nothing of this client works anyway.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(work);
+        }
     }
 }
 
 impl SqlSession for NativeSession {
     async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
-        let result = self.send(statements).await;
+        let silent = |_| SqlError::lost("PostgreSQL does not answer");
+        let result = timeout(self.patience, self.send(statements)).await.map_err(silent).flatten();
         self.lost |= result.as_ref().is_err_and(|error| error.connection_lost);
         result
     }
@@ -69,8 +137,11 @@ impl NativeSession {
             connection.query(prepared, &params).await
         }));
         let mut results = Vec::with_capacity(statements.len());
-        for rows in answers.await {
-            let rows = rows.map_err(|error| of_server(&error, false))?;
+        for (statement, rows) in statements.iter().zip(answers.await) {
+            let rows = match rows {
+                Err(_) if statement.optional => Vec::new(),
+                rows => rows.map_err(|error| of_server(&error, false))?,
+            };
             results.push(rows.iter().map(texts).collect::<Result<_, _>>()?);
         }
         Ok(results)

@@ -10,6 +10,7 @@ use crate::store::Backend as _;
 use super::backend::{self, PostgresBackend};
 use super::client::{SqlClient, SqlSession as _, Statement};
 use super::columns::Columns;
+use super::listener::Listener;
 use super::migrate;
 use super::sql::Sql;
 
@@ -22,6 +23,7 @@ const IDENTITY_MS: u64 = 1_000;
 pub struct PostgresSpaces<C> {
     client: Arc<C>,
     sql: Arc<Sql>,
+    listener: Arc<Listener<C>>,
     logs: Mutex<HashMap<SpaceId, Arc<PostgresBackend<C>>>>,
     /// The identity, and when it was read.
     identity: Mutex<Option<(String, u64)>>,
@@ -30,7 +32,8 @@ pub struct PostgresSpaces<C> {
 impl<C: SqlClient> PostgresSpaces<C> {
     /// The spaces of a schema.
     pub fn new(client: Arc<C>, sql: Arc<Sql>) -> Self {
-        Self { client, sql, logs: Mutex::default(), identity: Mutex::default() }
+        let listener = Arc::new(Listener::new(Arc::clone(&client), sql.schema()));
+        Self { client, sql, listener, logs: Mutex::default(), identity: Mutex::default() }
     }
 
     /// Makes the tables or brings them up to date; see [`initialize`](migrate::initialize).
@@ -64,8 +67,8 @@ impl<C: SqlClient> PostgresSpaces<C> {
         if logs.len() >= MAX_UNUSED {
             logs.retain(|_, log| Arc::strong_count(log) > 1);
         }
-        let log = PostgresBackend::new(Arc::clone(&self.client), Arc::clone(&self.sql), space.clone());
-        let log = Arc::new(log);
+        let (client, sql) = (Arc::clone(&self.client), Arc::clone(&self.sql));
+        let log = Arc::new(PostgresBackend::new(client, sql, Arc::clone(&self.listener), space.clone()));
         logs.insert(space.clone(), Arc::clone(&log));
         log
     }

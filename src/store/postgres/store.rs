@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, Pool, Runtime};
-use tokio_postgres::NoTls;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, Runtime};
 
 use crate::error::StoreError;
 use crate::event::{Batch, Event, JsonEvent, SpaceId, StreamEvents, StreamId, Upcasters};
@@ -13,6 +12,7 @@ use crate::store::{EventStore, EventSubscription, FeedPage, ReadOptions, Store, 
 use crate::version::WriteResult;
 
 use super::backend::PostgresBackend;
+use super::connect::Connector;
 use super::native::NativeClient;
 use super::spaces::PostgresSpaces;
 use super::sql::Sql;
@@ -21,7 +21,12 @@ use super::sql::Sql;
 const DEFAULT_SPACE: &str = "default";
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an operation waits for a connection.
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(5);
+/// How many wait for a connection; who comes then is sent away.
+const MAX_WAITING: usize = 1_024;
+const STATEMENT: Duration = Duration::from_secs(30);
+/// A connection that only listens says nothing for hours: this is how it is noticed that nobody is there any more.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Where PostgreSQL is and how to use it.
 #[derive(Clone)]
@@ -29,13 +34,53 @@ pub struct PostgresConfig {
     url: String,
     pool_size: usize,
     schema: String,
+    connect_timeout: Option<Duration>,
+    statement_timeout: Duration,
+    wait_timeout: Duration,
+    max_waiting: usize,
 }
 
 impl PostgresConfig {
     /// A database by its address, `postgresql://user:password@host/database`; 20 connections, schema
-    /// `eventcore`.
+    /// `eventcore`, 5 seconds to connect or to wait for a connection, 30 seconds for a statement.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), pool_size: 20, schema: "eventcore".into() }
+        Self {
+            url: url.into(),
+            pool_size: 20,
+            schema: "eventcore".into(),
+            connect_timeout: None,
+            statement_timeout: STATEMENT,
+            wait_timeout: WAIT,
+            max_waiting: MAX_WAITING,
+        }
+    }
+
+    /// How long opening a connection may take.
+    #[must_use]
+    pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How long PostgreSQL may work on a statement, waiting for locks included; then it fails as `OVERLOADED`.
+    #[must_use]
+    pub const fn with_statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// How long an operation waits for a connection of the pool; then it fails as `OVERLOADED`.
+    #[must_use]
+    pub const fn with_wait_timeout(mut self, timeout: Duration) -> Self {
+        self.wait_timeout = timeout;
+        self
+    }
+
+    /// How many operations wait for a connection; the next one fails as `OVERLOADED` at once.
+    #[must_use]
+    pub const fn with_max_waiting(mut self, operations: usize) -> Self {
+        self.max_waiting = operations;
+        self
     }
 
     /// At most so many connections; at least one.
@@ -63,10 +108,10 @@ impl PostgresConfig {
     /// `INVALID_REQUEST` for an address or a schema's name that PostgreSQL does not take.
     pub fn spaces(&self) -> Result<PostgresSpaces<NativeClient>, StoreError> {
         let sql = Sql::new(&self.schema)?;
-        Ok(PostgresSpaces::new(Arc::new(NativeClient::new(self.pool()?)), Arc::new(sql)))
+        Ok(PostgresSpaces::new(Arc::new(self.client()?), Arc::new(sql)))
     }
 
-    fn pool(&self) -> Result<Pool, StoreError> {
+    fn client(&self) -> Result<NativeClient, StoreError> {
         let invalid = |what: &dyn std::fmt::Display| {
             StoreError::InvalidRequest(format!("the database's address: {what}"))
         };
@@ -76,27 +121,29 @@ impl PostgresConfig {
                     &std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
                 )
             })?;
-        if server.get_connect_timeout().is_none() {
-            server.connect_timeout(CONNECT);
-        }
+        let connect = self.connect_timeout.or(server.get_connect_timeout().copied()).unwrap_or(CONNECT);
+        server.connect_timeout(connect).keepalives_idle(KEEPALIVE);
         if server.get_application_name().is_none() {
             server.application_name("eventcore-web");
         }
-        Pool::builder(Manager::new(server, NoTls))
+        let connector = Connector { server: server.clone(), statement_timeout: self.statement_timeout };
+        let manager = Manager::from_connect(server, connector.clone(), ManagerConfig::default());
+        let pool = Pool::builder(manager)
             .max_size(self.pool_size.max(1))
             .runtime(Runtime::Tokio1)
-            .create_timeout(Some(CONNECT))
-            .recycle_timeout(Some(CONNECT))
-            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(connect))
+            .recycle_timeout(Some(connect))
+            .wait_timeout(Some(self.wait_timeout))
             .build()
-            .map_err(|error| invalid(&error))
+            .map_err(|error| invalid(&error))?;
+        Ok(NativeClient::new(pool, connector, self.max_waiting))
     }
 }
 
 // Without the address: it may hold a password.
 impl std::fmt::Debug for PostgresConfig {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { pool_size, schema, url: _ } = self;
+        let Self { pool_size, schema, .. } = self;
         out.debug_struct("PostgresConfig")
             .field("pool_size", pool_size)
             .field("schema", schema)
