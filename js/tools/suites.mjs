@@ -7,6 +7,7 @@ import { build } from './build.mjs';
 import { startPostgres } from './postgres.mjs';
 import { attempt, npmProgram, ROOT, run, whenEnding } from './run.mjs';
 import { addRustComponents, WASM_TARGET } from './setup.mjs';
+import { hold, table, weighEntries } from './size.mjs';
 import { files } from './stamp.mjs';
 import { Failure, passOn, say, seconds, step } from './step.mjs';
 
@@ -24,6 +25,7 @@ export const SUITES = {
   lint: { about: 'formatting, clippy, documentation, types, biome', run: lint },
   rust: { about: 'the Rust tests, with a temporary PostgreSQL', run: rust },
   build: { about: 'everything that ships, and the modules for tests', run: buildEverything },
+  size: { about: 'what each entry of the package weighs, beside its budget', run: size },
   node: { about: 'tests/node: the package in Node', run: () => nodeTests('node', 2) },
   browser: {
     about: 'tests/browser: the package in Chromium',
@@ -82,6 +84,12 @@ async function rust() {
 
 async function buildEverything() {
   return steps({ shipped: () => build(), contract: () => build(['contract']) });
+}
+
+async function size() {
+  const entries = await weighEntries();
+  say(table(entries));
+  return steps(Object.fromEntries(entries.map((entry) => [entry.entry, async () => hold(entry)])));
 }
 
 /** Runs `tests/<folder>/**.test.mjs` over what is built. */

@@ -1,0 +1,122 @@
+// `npm run size`: what each entry of the package weighs in a browser, beside its budget; fails over one.
+//
+// Measured as an app ships it: bundled by Vite, minified, after brotli; JavaScript and wasm together.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import { build } from './build.mjs';
+import { endAllOnSignals, isMain, ROOT } from './run.mjs';
+import { Failure, main, say } from './step.mjs';
+
+/**
+ * In bytes after brotli. A budget holds what was reached and goes down only; the target is where it shall go.
+ * @type {Record<string, { budget: number, target?: number }>}
+ */
+const BUDGETS = {
+  '.': { budget: 275_000, target: 60_000 },
+  './server': { budget: 190_000 },
+};
+
+/**
+ * @typedef {{ minified: number, brotli: number }} Weight
+ * @typedef {Weight & { entry: string, budget: number, target?: number }} Entry
+ */
+
+/** What every entry weighs; one without a budget of its own has the client's. @returns {Promise<Entry[]>} */
+export async function weighEntries() {
+  await build(['ts']);
+  const { exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  const entries = Object.entries(exports).flatMap(([entry, target]) => {
+    const file = typeof target === 'string' ? target : target.default;
+    return typeof file === 'string' && /\.(js|wasm)$/.test(file) ? [{ entry, file }] : [];
+  });
+  const weighed = [];
+  for (const { entry, file } of entries) {
+    const place = path.join(ROOT, file);
+    const weight = file.endsWith('.wasm') ? weigh([readFileSync(place)]) : await weighModule(place);
+    weighed.push({ entry, ...(BUDGETS[entry] ?? BUDGETS['.']), ...weight });
+  }
+  return weighed;
+}
+
+/** The entries beside their budgets, as a table. @param {Entry[]} entries */
+export function table(entries) {
+  const head = ['entry', 'minified', 'brotli', 'budget', 'target'];
+  const rows = entries.map(({ entry, minified, brotli, budget, target }) => [
+    entry,
+    ...[minified, brotli, budget, target].map((size) => (size === undefined ? '' : kilobytes(size))),
+  ]);
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at].length)));
+  const line = (row) =>
+    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join('  ');
+  return [head, ...rows].map((row) => line(row).trimEnd()).join('\n');
+}
+
+/** Throws where an entry is over its budget. @param {Entry} entry */
+export function hold({ entry, brotli, budget }) {
+  if (brotli <= budget) return;
+  throw new Failure(`${entry} is ${kilobytes(brotli)} after brotli, its budget ${kilobytes(budget)}`, {
+    next: 'ARCHITECTURE.md, "Size", says what keeps it small',
+  });
+}
+
+/** What a module weighs with all that it loads at once; what an app brings itself (`pg`, React) is not in it. */
+export async function weighModule(file) {
+  // Loaded when needed: the other tools work without it.
+  const { build: bundle } = await import('vite');
+  const result = await bundle({
+    configFile: false,
+    logLevel: 'error',
+    root: path.dirname(file),
+    build: {
+      write: false,
+      target: 'esnext',
+      minify: true,
+      modulePreload: false,
+      assetsInlineLimit: 0,
+      reportCompressedSize: false,
+      rolldownOptions: {
+        input: file,
+        preserveEntrySignatures: 'strict',
+        external: (id) => /^[a-z@]/i.test(id) && !path.isAbsolute(id),
+      },
+    },
+  });
+  const { output } = Array.isArray(result) ? result[0] : result;
+  return weigh([...loadedAtOnce(output)]);
+}
+
+/** The entry's chunk, what it imports, and the wasm; not what is imported only when it is needed. */
+function* loadedAtOnce(output) {
+  const chunks = new Map(output.map((part) => [part.fileName, part]));
+  const wanted = new Set(output.filter((part) => part.isEntry).map((part) => part.fileName));
+  for (const name of wanted) {
+    const chunk = chunks.get(name);
+    if (chunk === undefined) continue;
+    yield Buffer.from(chunk.code);
+    for (const imported of chunk.imports) wanted.add(imported);
+  }
+  for (const part of output) {
+    if (part.type === 'asset' && part.fileName.endsWith('.wasm')) yield Buffer.from(part.source);
+  }
+}
+
+/** @param {Buffer[]} files @returns {Weight} */
+function weigh(files) {
+  const sum = (size) => files.reduce((total, file) => total + size(file), 0);
+  return { minified: sum((file) => file.length), brotli: sum((file) => brotliCompressSync(file).length) };
+}
+
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+if (isMain(import.meta.url)) {
+  endAllOnSignals();
+  await main(async () => {
+    const entries = await weighEntries();
+    say(table(entries));
+    for (const entry of entries) hold(entry);
+  });
+}
