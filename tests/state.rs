@@ -271,7 +271,7 @@ fn pending_events_are_folded_on_top_and_never_into_the_confirmed_state() {
     assert_eq!((*projection.state(), *projection.confirmed()), (111, 100));
     // The second pending commit is given up: it is gone from the state at once.
     let second = block_on(backend.outbox(10, usize::MAX)).unwrap()[1].commit.id();
-    assert!(block_on(backend.rewrite(second, Rewrite::Drop)).unwrap());
+    assert_eq!(block_on(backend.rewrite(vec![(second, Rewrite::Drop)])).unwrap(), 1);
     assert_eq!(block_on(projection.catch_up(&store)), Ok(0));
     assert_eq!((*projection.state(), *projection.confirmed(), projection.pending().len()), (101, 100, 1));
 }

@@ -114,6 +114,16 @@ pub struct Limits {
     pub batch_bytes: usize,
 }
 
+impl Limits {
+    /// For what a border let in: it is not held against limits again.
+    pub(crate) const NONE: Self = Self {
+        payload_bytes: usize::MAX,
+        metadata_bytes: usize::MAX,
+        batch_events: usize::MAX,
+        batch_bytes: usize::MAX,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { payload_bytes: 1 << 20, metadata_bytes: 64 << 10, batch_events: 10_000, batch_bytes: 8 << 20 }

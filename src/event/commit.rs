@@ -49,6 +49,13 @@ impl NewEvent {
     }
 }
 
+impl From<RawEvent> for NewEvent {
+    fn from(event: RawEvent) -> Self {
+        let RawEvent { id, stream_id, event_type, payload, metadata, occurred_at, .. } = event;
+        Self { id, stream_id, event_type, payload, metadata, occurred_at }
+    }
+}
+
 /// A checked batch: at least one event, one expectation per stream, every limit held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {

@@ -131,8 +131,7 @@ impl Log {
             let pending = self.pending();
             let (outcomes, written) =
                 Admission::pending(self.known(&run, &pending), pending.len() as u64).run(&run);
-            self.outbox
-                .extend(outbox::accepted(run, &written).map(|commit| OutboxCommit { commit, parked: None }));
+            self.outbox.extend(outbox::accepted(run, &written).map(OutboxCommit::ready));
             return outcomes;
         }
         let (outcomes, written) = Admission::confirmed(self.known(&run, &[]), self.head()).run(&run);
@@ -235,7 +234,7 @@ impl Replica for MemoryBackend {
             return Ok(());
         }
         let unsynced = std::mem::take(&mut log.unsynced);
-        let outbox = unsynced.into_iter().map(|commit| OutboxCommit { commit, parked: None }).collect();
+        let outbox = unsynced.into_iter().map(OutboxCommit::ready).collect();
         let replica = ReplicaState { space: Some(space.clone()), ..ReplicaState::default() };
         *log = Log { outbox, replica, ..Log::default() };
         drop(log);
@@ -264,22 +263,30 @@ impl Replica for MemoryBackend {
         Ok(true)
     }
 
-    async fn rewrite(&self, commit: CommitId, rewrite: Rewrite) -> Result<bool, StoreError> {
+    async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
         let mut log = self.open()?;
-        let Some(at) = log.outbox.iter().position(|waiting| waiting.commit.id() == commit) else {
-            return Ok(false);
-        };
-        let before: Vec<&Commit> = log.outbox[..at].iter().map(|waiting| &waiting.commit).collect();
-        let versions = outbox::versions_after(before.into_iter(), |stream| log.confirmed_version(stream));
-        let heads = |stream: &StreamId| {
-            versions.get(stream).copied().unwrap_or_else(|| log.confirmed_version(stream))
-        };
-        match outbox::rewritten(log.outbox[at].clone(), rewrite, heads) {
-            Some(waiting) => log.outbox[at] = waiting,
-            None => drop(log.outbox.remove(at)),
-        }
+        let there = |id: &CommitId| log.outbox.iter().any(|waiting| waiting.commit.id() == *id);
+        let count = rewrites.iter().filter(|(id, _)| there(id)).count();
+        let changes = outbox::rewritten(log.outbox.iter(), rewrites, |stream| log.confirmed_version(stream));
+        let before = std::mem::take(&mut log.outbox).into_iter().enumerate();
+        log.outbox =
+            before.filter_map(|(at, waiting)| changes.get(&at).cloned().unwrap_or(Some(waiting))).collect();
         drop(log);
         self.changed.notify(usize::MAX);
-        Ok(true)
+        Ok(count)
+    }
+
+    async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
+        let mut log = self.open()?;
+        let kept = usize::try_from(to.get()).unwrap_or(usize::MAX).min(log.events.len());
+        let mut rewound = Log { replica: log.replica.clone(), ..Log::default() };
+        rewound.replica.backend_id = None;
+        rewound.outbox = outbox::unconfirmed(log.events[kept..].to_vec())?;
+        log.events[..kept].iter().for_each(|event| rewound.push(event.clone()));
+        rewound.outbox.append(&mut log.outbox);
+        *log = rewound;
+        drop(log);
+        self.changed.notify(usize::MAX);
+        Ok(())
     }
 }

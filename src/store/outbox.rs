@@ -1,13 +1,15 @@
 //! What every outbox does alike: number pending events, take the first commits, rewrite one. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, Place, RawEvent, SpaceId, StreamId};
-use crate::version::{Cursor, EventVersion, Known, Position};
+use crate::event::{Commit, CommitId, Expectation, Limits, NewEvent, Place, RawEvent, SpaceId, StreamId};
+use crate::version::{
+    Cursor, EventVersion, ExpectedVersion, Known, Position, StreamConflict, VersionConflict,
+};
 
 use super::backend::{FeedSlice, Query};
-use super::replica::{OutboxCommit, Rewrite, Settlement};
+use super::replica::{OutboxCommit, Refusal, Rewrite, Settlement};
 
 /// The events of an outbox, numbered on top of the confirmed log.
 pub(crate) fn pending_events<'a>(
@@ -34,19 +36,6 @@ pub(crate) fn pending_events<'a>(
         }
     }
     events
-}
-
-/// The versions of the streams that these commits write, on top of the confirmed log.
-pub(crate) fn versions_after<'a>(
-    commits: impl Iterator<Item = &'a Commit>,
-    confirmed: impl Fn(&StreamId) -> EventVersion,
-) -> HashMap<StreamId, EventVersion> {
-    let mut heads: HashMap<StreamId, EventVersion> = HashMap::new();
-    for event in commits.flat_map(Commit::events) {
-        let head = heads.entry(event.stream_id.clone()).or_insert_with(|| confirmed(&event.stream_id));
-        *head = head.next();
-    }
-    heads
 }
 
 /// Adds pending events to what is known of the streams and ids that a run touches.
@@ -94,18 +83,108 @@ pub(crate) fn is_attached(attached: Option<&SpaceId>, space: &SpaceId) -> Result
     }
 }
 
-/// A commit of the outbox after a rewrite; none where it is given up.
-pub(crate) fn rewritten(
-    waiting: OutboxCommit,
-    rewrite: Rewrite,
-    heads: impl Fn(&StreamId) -> EventVersion,
-) -> Option<OutboxCommit> {
-    match rewrite {
-        Rewrite::Rebase => Some(OutboxCommit { commit: waiting.commit.rebased(heads), parked: None }),
-        Rewrite::Replace(commit) => Some(OutboxCommit { commit, parked: None }),
-        Rewrite::Drop => None,
-        Rewrite::Park(conflict) => Some(OutboxCommit { parked: Some(conflict), ..waiting }),
+/// What becomes of an outbox by rewrites: the places that change, each with what stands there then, if anything.
+///
+/// A commit behind a rewritten one is left as it is only if what it expects is still true. Where others wrote to a
+/// stream since it was made, its author did not know that, even if the version happens to be the expected one.
+pub(crate) fn rewritten<'a>(
+    outbox: impl Iterator<Item = &'a OutboxCommit>,
+    rewrites: Vec<(CommitId, Rewrite)>,
+    confirmed: impl Fn(&StreamId) -> EventVersion,
+) -> BTreeMap<usize, Option<OutboxCommit>> {
+    let mut rewrites: HashMap<CommitId, Rewrite> = rewrites.into_iter().collect();
+    let mut changes = BTreeMap::new();
+    let (mut before, mut now) = (Pending::default(), Pending::default());
+    let mut moved = false;
+    for (at, waiting) in outbox.enumerate() {
+        let rewrite = rewrites.remove(&waiting.commit.id());
+        moved |= !matches!(rewrite, None | Some(Rewrite::Park(_)));
+        let commit = waiting.commit.clone();
+        let after = match rewrite {
+            Some(Rewrite::Rebase) => {
+                Some(OutboxCommit::ready(commit.rebased(|stream| now.on_top_of(confirmed(stream), stream))))
+            }
+            Some(Rewrite::Replace(commit)) => Some(OutboxCommit::ready(commit)),
+            Some(Rewrite::Drop) => None,
+            Some(Rewrite::Park(refusal)) => Some(OutboxCommit { commit, refused: Some(refusal) }),
+            None if moved && waiting.refused.is_none() => {
+                let refused = left_behind(&commit, &before, &now, &confirmed);
+                Some(OutboxCommit { commit, refused })
+            }
+            None => Some(waiting.clone()),
+        };
+        before.add(&waiting.commit);
+        if let Some(after) = &after {
+            now.add(&after.commit);
+        }
+        if after.as_ref() != Some(waiting) {
+            changes.insert(at, after);
+        }
     }
+    changes
+}
+
+/// How many events wait for each stream.
+#[derive(Default)]
+struct Pending(HashMap<StreamId, u64>);
+
+impl Pending {
+    fn add(&mut self, commit: &Commit) {
+        for event in commit.events() {
+            *self.0.entry(event.stream_id.clone()).or_default() += 1;
+        }
+    }
+
+    fn of(&self, stream: &StreamId) -> u64 {
+        self.0.get(stream).copied().unwrap_or_default()
+    }
+
+    fn on_top_of(&self, confirmed: EventVersion, stream: &StreamId) -> EventVersion {
+        EventVersion::new(confirmed.get() + self.of(stream))
+    }
+}
+
+/// Why a commit is in conflict that knew what waited `before` it, and stands on top of what waits `now`.
+fn left_behind(
+    commit: &Commit,
+    before: &Pending,
+    now: &Pending,
+    confirmed: impl Fn(&StreamId) -> EventVersion,
+) -> Option<Refusal> {
+    let mut streams = Vec::new();
+    for Expectation { stream_id, expected } in commit.expectations() {
+        let Some(pinned) = expected.pinned() else { continue };
+        let head = confirmed(stream_id);
+        let known = EventVersion::new(pinned.get().saturating_sub(before.of(stream_id)));
+        let there = now.on_top_of(head, stream_id);
+        // Told without what waits, so that exactly what others wrote lies between the two.
+        let (expected, actual) = match known < head {
+            true => (known, head),
+            false if pinned != there => (pinned, there),
+            false => continue,
+        };
+        let expected = ExpectedVersion::Exact(expected);
+        streams.push(StreamConflict { stream_id: stream_id.clone(), expected, actual });
+    }
+    let conflict = VersionConflict { streams };
+    (!conflict.streams.is_empty()).then_some(Refusal::Behind { conflict, asked: false })
+}
+
+/// The commits of confirmed events, as an outbox holds them: each expects what it was confirmed upon.
+pub(crate) fn unconfirmed(events: Vec<RawEvent>) -> Result<Vec<OutboxCommit>, StoreError> {
+    let mut commits: Vec<OutboxCommit> = Vec::new();
+    for events in events.chunk_by(|one, other| one.commit_id == other.commit_id) {
+        let mut expectations: Vec<Expectation> = Vec::new();
+        for RawEvent { stream_id, version, .. } in events {
+            if expectations.iter().all(|known| known.stream_id != *stream_id) {
+                let expected = ExpectedVersion::Exact(EventVersion::new(version.get().saturating_sub(1)));
+                expectations.push(Expectation { stream_id: stream_id.clone(), expected });
+            }
+        }
+        let (id, events) = (events[0].commit_id, events.iter().cloned().map(NewEvent::from).collect());
+        commits.push(OutboxCommit::ready(Commit::from_parts(id, events, expectations, &Limits::NONE)?));
+    }
+    Ok(commits)
 }
 
 impl Settlement {

@@ -26,14 +26,22 @@ pub struct ReplicaState {
     pub pending_events: u64,
 }
 
-/// Why an endpoint did not take a commit.
+/// Why a commit of the outbox cannot be pushed as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Refusal {
-    /// Streams are not at the versions that it expects.
+    /// The endpoint said that streams are not at the versions that it expects.
     Conflict(VersionConflict),
-    /// It can never be taken as it is.
+    /// The endpoint can never take it as it is.
     Rejected(ErrorBody),
+    /// It was made on top of a commit in conflict that was then resolved, without knowing what that commit was in
+    /// conflict with.
+    Behind {
+        /// What it knew of its streams, and what was there when the other was resolved.
+        conflict: VersionConflict,
+        /// Whether the app was asked about it, and left it parked.
+        asked: bool,
+    },
 }
 
 /// A commit that waits in the outbox.
@@ -41,8 +49,20 @@ pub enum Refusal {
 pub struct OutboxCommit {
     /// The commit, with the expectations to push it with.
     pub commit: Commit,
-    /// Why it was parked; it and what came after it are not pushed.
-    pub parked: Option<Refusal>,
+    /// Why it is not pushed, nor what came after it.
+    pub refused: Option<Refusal>,
+}
+
+impl OutboxCommit {
+    /// A commit that can be pushed.
+    pub const fn ready(commit: Commit) -> Self {
+        Self { commit, refused: None }
+    }
+
+    /// Why the app left it parked, if it did.
+    pub fn parked(&self) -> Option<&Refusal> {
+        self.refused.as_ref().filter(|refusal| !matches!(refusal, Refusal::Behind { asked: false, .. }))
+    }
 }
 
 /// Confirmed events that a replica takes in: a pulled page, or its own commits that were acknowledged.
@@ -59,7 +79,7 @@ pub struct Settlement {
 /// What happens to a commit in the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rewrite {
-    /// The same events, expecting the versions that the log has now.
+    /// The same events, expecting the versions that are there now.
     Rebase,
     /// Another commit in its place.
     Replace(Commit),
@@ -103,13 +123,20 @@ pub trait Replica: Backend {
     /// A failure of the storage.
     fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<bool, StoreError>> + MaybeSend;
 
-    /// Rewrites a commit of the outbox. Answers `false` where the commit is not there (any more).
+    /// Rewrites commits of the outbox, in one transaction, and marks as [`Refusal::Behind`] those that were made
+    /// on top of a rewritten one without knowing what others wrote. Answers how many of them were there.
     ///
     /// # Errors
     /// A failure of the storage.
     fn rewrite(
         &self,
-        commit: CommitId,
-        rewrite: Rewrite,
-    ) -> impl Future<Output = Result<bool, StoreError>> + MaybeSend;
+        rewrites: Vec<(CommitId, Rewrite)>,
+    ) -> impl Future<Output = Result<usize, StoreError>> + MaybeSend;
+
+    /// Takes what is confirmed behind `to`, where a commit must end, back into the outbox, before what waits
+    /// there; and forgets the endpoint that confirmed it. Each commit then expects what it was confirmed upon.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    fn rewind(&self, to: Cursor) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 }

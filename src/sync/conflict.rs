@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, RawEvent};
+use crate::event::{Commit, CommitId, Place, RawEvent};
 use crate::protocol::ErrorBody;
 use crate::store::{Query, Refusal, Replica};
-use crate::version::{EventVersion, ExpectedVersion, StreamConflict};
+use crate::version::{EventVersion, StreamConflict};
 
 /// A commit that the endpoint did not take, with what is needed to decide what becomes of it.
 #[derive(Debug, Clone, Serialize)]
@@ -38,40 +38,40 @@ pub enum Resolution {
 }
 
 impl Conflict {
-    /// Gathers what the replica knows about a commit that was refused.
+    /// Gathers what the replica knows about a commit that was refused; `pending` is what waits in it.
     pub(super) async fn gather<R: Replica>(
         replica: &R,
         commit_id: CommitId,
         refusal: &Refusal,
+        pending: &[RawEvent],
     ) -> Result<Self, StoreError> {
-        let (streams, rejected) = match refusal {
-            Refusal::Conflict(conflict) => (conflict.streams.clone(), None),
-            Refusal::Rejected(error) => (Vec::new(), Some(error.clone())),
+        // Behind what was there when a commit was left behind may stand own events.
+        let (conflict, rejected, bounded) = match refusal {
+            Refusal::Conflict(conflict) => (Some(conflict), None, false),
+            Refusal::Behind { conflict, .. } => (Some(conflict), None, true),
+            Refusal::Rejected(error) => (None, Some(error.clone()), false),
         };
+        let streams = conflict.map(|conflict| conflict.streams.clone()).unwrap_or_default();
         let mut remote_events = Vec::new();
         for stream in &streams {
-            let from_version = match stream.expected {
-                ExpectedVersion::Exact(version) => version.next(),
-                ExpectedVersion::NoStream | ExpectedVersion::Any | ExpectedVersion::NoCheck => {
-                    EventVersion::new(1)
-                }
+            let known = stream.expected.pinned().unwrap_or_default();
+            let query = Query {
+                from_version: known.next(),
+                to_version: if bounded { stream.actual } else { EventVersion::MAX },
+                pending: false,
+                ..Query::default()
             };
-            let query = Query { from_version, pending: false, ..Query::default() };
             let slices = replica.read_streams(std::slice::from_ref(&stream.stream_id), &query).await?;
             remote_events.extend(slices.into_iter().flat_map(|slice| slice.events));
         }
         remote_events.sort_by_key(|event| event.place);
-        let mut local_events = pending_events(replica).await?;
-        local_events.retain(|event| event.commit_id == commit_id);
+        let local_events = pending.iter().filter(|event| event.commit_id == commit_id).cloned().collect();
         Ok(Self { commit_id, streams, rejected, remote_events, local_events })
     }
 }
 
 /// Every pending event of a replica.
-async fn pending_events<R: Replica>(replica: &R) -> Result<Vec<RawEvent>, StoreError> {
-    let cursor = replica.state().await?.cursor;
-    let query = Query { after: Some(crate::event::Place::Confirmed(cursor.into())), ..Query::default() };
-    let mut events = replica.read_feed(&query).await?.events;
-    events.retain(|event| event.place.position().is_none());
-    Ok(events)
+pub(super) async fn pending_events<R: Replica>(replica: &R) -> Result<Vec<RawEvent>, StoreError> {
+    let query = Query { after: Some(Place::Pending(0)), ..Query::default() };
+    Ok(replica.read_feed(&query).await?.events)
 }

@@ -6,17 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use event_listener::{Event as Wakeup, EventListener};
 use futures_util::future::{self, Either};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::event::{CommitId, SpaceId};
 use crate::maybe::MaybeSend;
-use crate::protocol::{ErrorAnswer, ErrorBody, PushRequest};
+use crate::protocol::{ErrorBody, EventsAnswer, PushRequest};
 use crate::store::{Refusal, Replica, Rewrite};
 use crate::version::Cursor;
 
-use super::conflict::{Conflict, Resolution};
-use super::host::{Host, HostResponse};
+use super::answer::{offline, read, storage, unreadable};
+use super::conflict::{Conflict, Resolution, pending_events};
+use super::host::Host;
 use super::machine::{Failure, Input, Machine, Step};
+use super::policy::Policies;
+use super::recovery::{event_at, is_at, rewind};
 use super::status::{SyncState, SyncStatus};
 
 /// How a replica is synced.
@@ -32,12 +36,35 @@ pub struct SyncConfig {
     pub push_bytes: usize,
     /// Events of one pull at most.
     pub pull_events: usize,
+    /// Standing answers to conflicts; where they have none, the host is asked.
+    pub policies: Policies,
+    /// What to do where the endpoint lost what it had confirmed.
+    pub recover: Recover,
+}
+
+/// What to do where the endpoint lost what it had confirmed, or is another one than before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Recover {
+    /// Stop with `ENDPOINT_RESET`, and keep everything.
+    #[default]
+    Stop,
+    /// Push again what the endpoint no longer has, whoever wrote it.
+    Repush,
 }
 
 impl SyncConfig {
     /// The defaults for a space.
-    pub const fn new(space: SpaceId) -> Self {
-        Self { space, poll_ms: 5_000, push_commits: 500, push_bytes: 1 << 20, pull_events: 1_000 }
+    pub fn new(space: SpaceId) -> Self {
+        Self {
+            space,
+            poll_ms: 5_000,
+            push_commits: 1_000,
+            push_bytes: 1 << 20,
+            pull_events: 1_000,
+            policies: Policies::default(),
+            recover: Recover::Stop,
+        }
     }
 }
 
@@ -63,7 +90,20 @@ struct Shared {
 
 enum Order {
     Wake { pull: bool },
+    Live(bool),
+    Heard(EventsAnswer),
     Stop,
+}
+
+impl From<Order> for Input {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Wake { pull } => Self::Wake { pull },
+            Order::Live(live) => Self::Live(live),
+            Order::Heard(answer) => Self::Heard(answer),
+            Order::Stop => Self::Stop,
+        }
+    }
 }
 
 impl<R: Replica, H: Host> Engine<R, H> {
@@ -100,7 +140,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
             self.rest();
             return Err(error);
         }
-        let mut machine = Machine::new(self.config.poll_ms);
+        let mut machine = Machine::new(self.config.poll_ms, self.config.recover == Recover::Repush);
         let mut input = Input::Wake { pull: true };
         let mut changed = self.replica.listen();
         loop {
@@ -137,6 +177,30 @@ impl<R: Replica, H: Host> Engine<R, H> {
         self.order(Order::Wake { pull: true });
     }
 
+    /// The endpoint says by itself what was written from now on, or no longer: see [`heard`](Self::heard).
+    pub fn set_live(&self, live: bool) {
+        self.order(Order::Live(live));
+    }
+
+    /// What the endpoint said by itself: a page of the feed, behind what is confirmed here. What does not follow on
+    /// it is pulled.
+    ///
+    /// # Errors
+    /// `OFFLINE` where it is no such page.
+    pub fn heard(&self, page: &str) -> Result<(), ErrorBody> {
+        let mut page: EventsAnswer = serde_json::from_str(page).map_err(|error| unreadable(error).error)?;
+        let mut shared = self.lock();
+        let waiting = shared.orders.iter().rposition(|order| matches!(order, Order::Heard(_)));
+        if let Some(waiting) = waiting.and_then(|at| shared.orders.remove(at)) {
+            // The engine is behind: where the endpoint stands is enough, the rest is pulled.
+            page.events.clear();
+            drop(waiting);
+        }
+        drop(shared);
+        self.order(Order::Heard(page));
+        Ok(())
+    }
+
     /// Starts a round and waits until it rests.
     ///
     /// # Errors
@@ -165,9 +229,15 @@ impl<R: Replica, H: Host> Engine<R, H> {
     /// A failure of the storage.
     pub async fn conflicts(&self) -> Result<Vec<Conflict>, StoreError> {
         let mut conflicts = Vec::new();
+        // What came after a parked commit waits, and mostly only one is parked: the first.
+        if self.replica.outbox(1, usize::MAX).await?.iter().all(|first| first.refused.is_none()) {
+            return Ok(conflicts);
+        }
+        let pending = pending_events(&*self.replica).await?;
         for waiting in self.replica.outbox(usize::MAX, usize::MAX).await? {
-            if let Some(refusal) = &waiting.parked {
-                conflicts.push(Conflict::gather(&*self.replica, waiting.commit.id(), refusal).await?);
+            if let Some(refusal) = waiting.parked() {
+                let id = waiting.commit.id();
+                conflicts.push(Conflict::gather(&*self.replica, id, refusal, &pending).await?);
             }
         }
         Ok(conflicts)
@@ -180,10 +250,10 @@ impl<R: Replica, H: Host> Engine<R, H> {
     pub async fn resolve(&self, commit: CommitId, resolution: Resolution) -> Result<(), StoreError> {
         let outbox = self.replica.outbox(usize::MAX, usize::MAX).await?;
         let parked = outbox.into_iter().find(|waiting| waiting.commit.id() == commit);
-        let Some(refusal) = parked.and_then(|waiting| waiting.parked) else {
+        let Some(refusal) = parked.and_then(|waiting| waiting.refused) else {
             return Err(StoreError::InvalidRequest(format!("commit {commit} is not parked")));
         };
-        self.rewrite(commit, refusal, resolution).await?;
+        self.replica.rewrite(vec![(commit, rewrite(refusal, resolution))]).await?;
         self.wake();
         Ok(())
     }
@@ -204,36 +274,75 @@ impl<R: Replica, H: Host> Engine<R, H> {
                 self.unless_stopped(async { self.send("POST", "push", Some(body)).await.map(Input::Pushed) })
                     .await
             }
-            Step::Pull(after) => {
-                let path = pull_path(after, self.config.pull_events);
-                self.unless_stopped(async { self.send("GET", &path, None).await.map(Input::Pulled) }).await
+            Step::Pull { after, verify } => self.unless_stopped(self.pull(after, verify)).await,
+            Step::Rewind => {
+                let rewind = async {
+                    rewind(&*self.replica, |after| self.page(after, 1)).await.map(|()| Input::Rewound)
+                };
+                self.unless_stopped(rewind).await
             }
             Step::Settle(settlement) => {
                 self.replica.settle(settlement).await.map(Input::Settled).map_err(storage)
             }
             Step::Ask(commit, refusal) => {
-                let conflict = Conflict::gather(&*self.replica, commit, &refusal).await.map_err(storage)?;
-                let resolution = self.host.resolve(&conflict).await.unwrap_or(Resolution::Park);
-                self.rewrite(commit, refusal, resolution).await.map_err(storage)?;
-                Ok(Input::Resolved)
+                self.ask(commit, refusal).await.map(|()| Input::Resolved).map_err(storage)
             }
             Step::Rest(_) | Step::End => Ok(Input::Wake { pull: false }),
         }
     }
 
-    async fn rewrite(
-        &self,
-        commit: CommitId,
-        refusal: Refusal,
-        resolution: Resolution,
-    ) -> Result<bool, StoreError> {
-        let rewrite = match resolution {
-            Resolution::Rebase => Rewrite::Rebase,
-            Resolution::Replace(commit) => Rewrite::Replace(commit),
-            Resolution::Drop => Rewrite::Drop,
-            Resolution::Park => Rewrite::Park(refusal),
-        };
-        self.replica.rewrite(commit, rewrite).await
+    async fn pull(&self, after: Cursor, verify: bool) -> Result<Input, Failure> {
+        if !verify {
+            return self.page(after, self.config.pull_events).await.map(Input::Pulled);
+        }
+        // With the last event that is here: the endpoint must still have it.
+        let before = Cursor::new(after.get() - 1);
+        let mut answer = self.page(before, self.config.pull_events.saturating_add(1)).await?;
+        let last = event_at(&*self.replica, after).await?;
+        if answer.head >= after.into() && !is_at(last.as_ref(), &answer) {
+            return Ok(Input::Diverged);
+        }
+        if !answer.events.is_empty() {
+            answer.events.remove(0);
+        }
+        if answer.events.is_empty() && answer.head > after.into() {
+            // The next commit did not fit into the page beside it.
+            answer = self.page(after, self.config.pull_events).await?;
+        }
+        Ok(Input::Pulled(answer))
+    }
+
+    async fn page(&self, after: Cursor, limit: usize) -> Result<EventsAnswer, Failure> {
+        self.send("GET", &format!("events?after={after}&limit={limit}"), None).await
+    }
+
+    /// Asks what becomes of a commit, and of those that this leaves behind: all of them before the first is pushed,
+    /// while what they are about is the same.
+    async fn ask(&self, commit: CommitId, refusal: Refusal) -> Result<(), StoreError> {
+        let mut asking = vec![(commit, refusal)];
+        while !asking.is_empty() {
+            let pending = pending_events(&*self.replica).await?;
+            let mut rewrites = Vec::with_capacity(asking.len());
+            for (commit, refusal) in asking {
+                let conflict = Conflict::gather(&*self.replica, commit, &refusal, &pending).await?;
+                let resolution = match self.config.policies.decide(&conflict) {
+                    Some(resolution) => resolution,
+                    None => self.host.resolve(&conflict).await.unwrap_or(Resolution::Park),
+                };
+                let parks = resolution == Resolution::Park;
+                rewrites.push((commit, rewrite(refusal, resolution)));
+                if parks {
+                    break;
+                }
+            }
+            self.replica.rewrite(rewrites).await?;
+            let outbox = self.replica.outbox(usize::MAX, usize::MAX).await?;
+            let unparked = outbox.into_iter().take_while(|waiting| waiting.parked().is_none());
+            asking = unparked
+                .filter_map(|waiting| waiting.refused.map(|refusal| (waiting.commit.id(), refusal)))
+                .collect();
+        }
+        Ok(())
     }
 
     async fn send<A: DeserializeOwned>(
@@ -243,20 +352,14 @@ impl<R: Replica, H: Host> Engine<R, H> {
         body: Option<String>,
     ) -> Result<A, Failure> {
         let path = format!("/v1/spaces/{}/{path}", percent_encode(self.config.space.as_str()));
-        let response = self.host.request(method, path, body).await.map_err(|reason| Failure {
-            error: ErrorBody::from(&StoreError::Offline(reason)),
-            again: true,
-            retry_after_ms: None,
-        })?;
+        let response = self.host.request(method, path, body).await.map_err(offline)?;
         read(response)
     }
 
     async fn wait(&self, changed: &mut EventListener, ms: Option<u64>) -> Input {
         let ordered = self.ordered.listen();
-        match self.lock().orders.pop_front() {
-            Some(Order::Wake { pull }) => return Input::Wake { pull },
-            Some(Order::Stop) => return Input::Stop,
-            None => {}
+        if let Some(order) = self.next_order() {
+            return order.into();
         }
         let retrying = self.lock().status.state == SyncState::Offline;
         let timer = async {
@@ -270,11 +373,9 @@ impl<R: Replica, H: Host> Engine<R, H> {
             Either::Left(_) => Input::Wake { pull: true },
             // A commit while the endpoint is away starts a try at once, as the network may be back.
             Either::Right((Either::Left(_), _)) => Input::Wake { pull: retrying },
-            Either::Right((Either::Right(_), _)) => match self.lock().orders.pop_front() {
-                Some(Order::Stop) => Input::Stop,
-                Some(Order::Wake { pull }) => Input::Wake { pull },
-                None => Input::Wake { pull: false },
-            },
+            Either::Right((Either::Right(_), _)) => {
+                self.next_order().map_or(Input::Wake { pull: false }, Input::from)
+            }
         }
     }
 
@@ -315,6 +416,10 @@ impl<R: Replica, H: Host> Engine<R, H> {
         }
     }
 
+    fn next_order(&self) -> Option<Order> {
+        self.lock().orders.pop_front()
+    }
+
     fn order(&self, order: Order) {
         self.lock().orders.push_back(order);
         self.ordered.notify(usize::MAX);
@@ -325,37 +430,17 @@ impl<R: Replica, H: Host> Engine<R, H> {
     }
 }
 
-fn pull_path(after: Cursor, limit: usize) -> String {
-    format!("events?after={after}&limit={limit}")
-}
-
-/// An answer of the protocol, or why it is none.
-fn read<A: DeserializeOwned>(response: HostResponse) -> Result<A, Failure> {
-    let HostResponse { status, body, retry_after_ms } = response;
-    if status == 200 {
-        return serde_json::from_str(&body).map_err(unreadable);
+/// What an answer of the app does to the outbox.
+fn rewrite(refusal: Refusal, resolution: Resolution) -> Rewrite {
+    match (resolution, refusal) {
+        (Resolution::Rebase, _) => Rewrite::Rebase,
+        (Resolution::Replace(commit), _) => Rewrite::Replace(commit),
+        (Resolution::Drop, _) => Rewrite::Drop,
+        (Resolution::Park, Refusal::Behind { conflict, .. }) => {
+            Rewrite::Park(Refusal::Behind { conflict, asked: true })
+        }
+        (Resolution::Park, refusal) => Rewrite::Park(refusal),
     }
-    let error = match serde_json::from_str::<ErrorAnswer>(&body) {
-        Ok(answer) => answer.error,
-        Err(_) => ErrorBody {
-            code: "OFFLINE".into(),
-            message: format!("the endpoint cannot be reached: something answered with status {status}"),
-        },
-    };
-    let again = !matches!(status, 400 | 401 | 403 | 404 | 405 | 409 | 413 | 426);
-    Err(Failure { error, again, retry_after_ms })
-}
-
-/// What answered is not the endpoint, or its answer was cut: a captive portal, a proxy.
-fn unreadable(error: serde_json::Error) -> Failure {
-    let reason = format!("what answered does not speak the protocol: {error}");
-    Failure { error: ErrorBody::from(&StoreError::Offline(reason)), again: true, retry_after_ms: None }
-}
-
-/// The replica's storage failed. A closed store stays closed; anything else may pass.
-fn storage(error: StoreError) -> Failure {
-    let again = !matches!(error, StoreError::Closed | StoreError::StorageCorrupt(_));
-    Failure { error: ErrorBody::from(&error), again, retry_after_ms: None }
 }
 
 /// Everything but unreserved characters, so that any space is one segment of the path.

@@ -12,7 +12,7 @@ use crate::store::{OutboxCommit, Refusal, ReplicaState, Settlement};
 use crate::version::{Cursor, EventVersion, Position, VersionConflict, WriteResult};
 
 use super::backoff;
-use super::status::{SyncState, SyncStatus};
+use super::status::{Progress, SyncState, SyncStatus};
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -29,6 +29,14 @@ pub enum Input {
     Pushed(PushAnswer),
     /// The answer to a pull.
     Pulled(EventsAnswer),
+    /// What stands last in the log is not what the endpoint has there.
+    Diverged,
+    /// What the endpoint no longer has is in the outbox again.
+    Rewound,
+    /// The endpoint says by itself what was written, or no longer.
+    Live(bool),
+    /// What it said.
+    Heard(EventsAnswer),
     /// A request or the replica failed; the number is chance, from 0 to 1, for the delay.
     Failed(Failure, f64),
     /// The replica took events in; `false` where its cursor was elsewhere.
@@ -57,8 +65,16 @@ pub enum Step {
     ReadReplica,
     /// Push these commits.
     Push(Vec<Commit>),
-    /// Pull what stands after the cursor.
-    Pull(Cursor),
+    /// Pull what stands after the cursor; and where it is to be verified, see that the endpoint still has what
+    /// stands before it.
+    Pull {
+        /// The cursor.
+        after: Cursor,
+        /// Whether it is to be verified.
+        verify: bool,
+    },
+    /// Take what the endpoint no longer has back into the outbox.
+    Rewind,
     /// Take these events into the log.
     Settle(Settlement),
     /// Ask the app what becomes of this commit and rewrite the outbox.
@@ -81,12 +97,23 @@ pub struct Machine {
     /// A commit that was refused, until everything that it is about is here and the app was asked.
     refused: Option<(CommitId, Refusal)>,
     failures: u32,
+    /// Whether the endpoint may have been put back since it was last heard.
+    verify: bool,
+    /// Commits of a push at most: less than the replica offers, after a push was too large.
+    push_commits: usize,
+    /// Where the pull or push began that is under way: at this cursor, or with so many events pending.
+    began: u64,
     poll_ms: u64,
+    rewinds: bool,
 }
 
+/// How often to look for what others wrote while the endpoint says it by itself, in milliseconds.
+const LIVE_POLL_MS: u64 = 300_000;
+
 impl Machine {
-    /// A machine that looks for what others wrote every so many milliseconds.
-    pub fn new(poll_ms: u64) -> Self {
+    /// A machine that looks for what others wrote every so many milliseconds, and where the endpoint lost what it
+    /// had, either ends or rewinds.
+    pub fn new(poll_ms: u64, rewinds: bool) -> Self {
         Self {
             status: SyncStatus::default(),
             backend_id: None,
@@ -94,7 +121,11 @@ impl Machine {
             in_flight: Vec::new(),
             refused: None,
             failures: 0,
+            verify: true,
+            push_commits: usize::MAX,
+            began: 0,
             poll_ms,
+            rewinds,
         }
     }
 
@@ -117,6 +148,21 @@ impl Machine {
             Input::Pushed(answer) => self.pushed(answer),
             Input::Pulled(answer) => self.pulled(answer),
             Input::Failed(failure, random) => self.failed(failure, random),
+            Input::Diverged => {
+                self.reset(format!("it has something else where it confirmed {}", self.status.confirmed))
+            }
+            Input::Rewound => {
+                self.status.head = Position::ZERO;
+                self.verify = false;
+                self.look = true;
+                Step::ReadReplica
+            }
+            Input::Live(live) => {
+                self.status.live = live;
+                self.look |= !live;
+                Step::ReadReplica
+            }
+            Input::Heard(answer) => self.heard(answer),
             Input::Settled(_) | Input::Resolved => Step::ReadReplica,
             Input::Stop => self.end(None),
         }
@@ -128,7 +174,9 @@ impl Machine {
         self.status.pending_events = state.pending_events;
         self.status.head = self.status.head.max(state.cursor.into());
         self.backend_id = state.backend_id;
-        if self.status.head > Position::from(state.cursor) {
+        // Nothing is pushed to an endpoint that may not have what it confirmed.
+        let unverified = self.verify && !state.cursor.is_zero();
+        if unverified || self.status.head > Position::from(state.cursor) {
             return self.pull();
         }
         if let Some((commit, refusal)) = self.refused.take()
@@ -136,27 +184,68 @@ impl Machine {
         {
             return Step::Ask(commit, refusal);
         }
-        let ready: Vec<Commit> = outbox
-            .iter()
-            .take_while(|waiting| waiting.parked.is_none())
-            .map(|waiting| waiting.commit.clone())
-            .collect();
+        let unparked = || outbox.iter().take_while(|waiting| waiting.parked().is_none());
+        if let Some((waiting, refusal)) =
+            unparked().find_map(|waiting| Some((waiting, waiting.refused.clone()?)))
+        {
+            return Step::Ask(waiting.commit.id(), refusal);
+        }
+        let ready = unparked().take(self.push_commits).map(|waiting| waiting.commit.clone());
+        let ready: Vec<Commit> = ready.collect();
         if !ready.is_empty() {
-            self.status.state = SyncState::Pushing;
+            self.enter(SyncState::Pushing);
             self.in_flight.clone_from(&ready);
             return Step::Push(ready);
         }
         if self.look {
             return self.pull();
         }
-        self.status.state = if outbox.is_empty() { SyncState::Idle } else { SyncState::Conflicted };
-        Step::Rest(Some(self.poll_ms))
+        self.enter(if outbox.is_empty() { SyncState::Idle } else { SyncState::Conflicted });
+        Step::Rest(Some(if self.status.live { LIVE_POLL_MS.max(self.poll_ms) } else { self.poll_ms }))
     }
 
     fn pull(&mut self) -> Step {
         self.look = false;
-        self.status.state = SyncState::Pulling;
-        Step::Pull(self.status.confirmed)
+        self.enter(SyncState::Pulling);
+        Step::Pull { after: self.status.confirmed, verify: self.verify && !self.status.confirmed.is_zero() }
+    }
+
+    /// Goes into a state, or on in it.
+    fn enter(&mut self, state: SyncState) {
+        let (confirmed, pending) = (self.status.confirmed.get(), self.status.pending_events);
+        if self.status.state != state {
+            self.began = if state == SyncState::Pulling { confirmed } else { pending };
+            self.status.state = state;
+        }
+        self.status.progress = match state {
+            SyncState::Pulling => {
+                let total = self.status.head.get().saturating_sub(self.began);
+                Some(Progress { done: confirmed.saturating_sub(self.began), total })
+            }
+            SyncState::Pushing => {
+                self.began = self.began.max(pending);
+                Some(Progress { done: self.began - pending, total: self.began })
+            }
+            SyncState::Idle | SyncState::Conflicted | SyncState::Offline | SyncState::Stopped => None,
+        };
+    }
+
+    /// What the endpoint said by itself. It may have been on its way for long, so it says nothing about a reset.
+    fn heard(&mut self, answer: EventsAnswer) -> Step {
+        if self.backend_id.as_ref() != Some(&answer.backend_id) || self.verify {
+            self.look = true;
+            return Step::ReadReplica;
+        }
+        self.status.head = self.status.head.max(answer.head);
+        let confirmed = Position::from(self.status.confirmed);
+        let mut events = answer.events;
+        events.retain(|event| event.place > Place::Confirmed(confirmed));
+        match events.first() {
+            Some(first) if first.place == Place::Confirmed(confirmed.next()) => {
+                self.settle(answer.backend_id, events)
+            }
+            _ => Step::ReadReplica,
+        }
     }
 
     fn pushed(&mut self, answer: PushAnswer) -> Step {
@@ -194,6 +283,7 @@ impl Machine {
         if let Some(reset) = self.recognise(&answer.backend_id, answer.head) {
             return reset;
         }
+        self.verify = false;
         if answer.events.is_empty() && answer.head > Position::from(self.status.confirmed) {
             let error = StoreError::Internal("the endpoint has more events and sends none".into());
             let failure = Failure { error: ErrorBody::from(&error), again: true, retry_after_ms: None };
@@ -217,27 +307,46 @@ impl Machine {
         if let Some(known) = &self.backend_id
             && known != backend_id
         {
-            let reset = format!("it was {known} and is {backend_id} now");
-            return Some(self.end(Some(StoreError::EndpointReset(reset))));
+            return Some(self.reset(format!("it was {known} and is {backend_id} now")));
         }
         if head < Position::from(self.status.confirmed) {
-            let reset = format!("its head is {head}, below {} which it confirmed", self.status.confirmed);
-            return Some(self.end(Some(StoreError::EndpointReset(reset))));
+            let confirmed = self.status.confirmed;
+            return Some(self.reset(format!("its head is {head}, below {confirmed} which it confirmed")));
         }
         self.status.head = head;
         None
     }
 
+    /// The endpoint is not what confirmed the log, or not any more.
+    fn reset(&mut self, how: String) -> Step {
+        match self.rewinds {
+            true => Step::Rewind,
+            false => self.end(Some(StoreError::EndpointReset(how))),
+        }
+    }
+
     fn failed(&mut self, failure: Failure, random: f64) -> Step {
-        self.in_flight.clear();
+        let pushed = std::mem::take(&mut self.in_flight);
+        if failure.error.code == "PAYLOAD_TOO_LARGE"
+            && let Some(first) = pushed.first()
+        {
+            // Half of it may fit; a commit that does not fit alone is the app's to change.
+            self.push_commits = pushed.len() / 2;
+            if self.push_commits == 0 {
+                self.push_commits = usize::MAX;
+                self.refused = Some((first.id(), Refusal::Rejected(failure.error)));
+            }
+            return Step::ReadReplica;
+        }
         self.look = true;
+        self.verify = true;
         self.status.last_error = Some(failure.error);
         if !failure.again {
             return self.stopped();
         }
         self.failures = self.failures.saturating_add(1);
         let delay = backoff::delay(self.failures, random, failure.retry_after_ms);
-        self.status.state = SyncState::Offline;
+        self.enter(SyncState::Offline);
         self.status.next_retry_ms = Some(delay);
         Step::Rest(Some(delay))
     }
@@ -248,7 +357,8 @@ impl Machine {
     }
 
     fn stopped(&mut self) -> Step {
-        self.status.state = SyncState::Stopped;
+        self.enter(SyncState::Stopped);
+        self.status.live = false;
         self.status.next_retry_ms = None;
         Step::End
     }

@@ -3,15 +3,19 @@
 //!
 //! The [`Machine`] decides and does nothing; the [`Engine`] does what it says on a replica and a [`Host`].
 
+mod answer;
 mod backoff;
 mod conflict;
 mod engine;
 mod host;
 mod machine;
+mod policy;
+mod recovery;
 mod status;
 
 pub use conflict::{Conflict, Resolution};
-pub use engine::{Engine, SyncConfig};
+pub use engine::{Engine, Recover, SyncConfig};
 pub use host::{Host, HostResponse};
 pub use machine::{Failure, Input, Machine, Step};
-pub use status::{SyncState, SyncStatus};
+pub use policy::{Policies, Policy};
+pub use status::{Progress, SyncState, SyncStatus};

@@ -42,4 +42,17 @@ pub struct SyncStatus {
     pub last_error: Option<ErrorBody>,
     /// Milliseconds until the next try, while waiting for one after an error.
     pub next_retry_ms: Option<u64>,
+    /// How far the pull or push is that is under way.
+    pub progress: Option<Progress>,
+    /// Whether the endpoint says by itself when others wrote, so that nobody has to ask.
+    pub live: bool,
+}
+
+/// How far a pull or a push is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Events that are through.
+    pub done: u64,
+    /// Events in all, as far as is known.
+    pub total: u64,
 }

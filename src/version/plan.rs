@@ -88,7 +88,7 @@ impl ExpectedVersion {
     }
 
     /// The version that this pins, if it pins one.
-    const fn pinned(self) -> Option<EventVersion> {
+    pub(crate) const fn pinned(self) -> Option<EventVersion> {
         match self {
             Self::NoStream => Some(EventVersion::ZERO),
             Self::Exact(version) => Some(version),

@@ -10,7 +10,7 @@ use crate::store::memory::MemoryBackend;
 use crate::store::{
     Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
 };
-use crate::version::Outcome;
+use crate::version::{Cursor, Outcome};
 
 pub(super) enum LocalBackend {
     Memory(Box<MemoryBackend>),
@@ -77,7 +77,11 @@ impl Replica for LocalBackend {
         either!(self, backend => backend.settle(settlement).await)
     }
 
-    async fn rewrite(&self, commit: CommitId, rewrite: Rewrite) -> Result<bool, StoreError> {
-        either!(self, backend => backend.rewrite(commit, rewrite).await)
+    async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
+        either!(self, backend => backend.rewrite(rewrites).await)
+    }
+
+    async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
+        either!(self, backend => backend.rewind(to).await)
     }
 }

@@ -9,7 +9,9 @@ use wasm_bindgen::prelude::*;
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Limits, SpaceId, Upcasters};
 use crate::store::Backend;
-use crate::sync::{Conflict, Engine, Host, HostResponse, Resolution, SyncConfig, SyncStatus};
+use crate::sync::{
+    Conflict, Engine, Host, HostResponse, Policies, Recover, Resolution, SyncConfig, SyncStatus,
+};
 
 use super::batch;
 use super::error::{to_js, to_text, wire_to_js};
@@ -141,6 +143,10 @@ fn read_resolution(text: &str, replica: &LocalBackend) -> Result<Resolution, Sto
 struct JsConfig {
     space: SpaceId,
     poll_interval_ms: Option<u64>,
+    #[serde(default)]
+    policies: Policies,
+    #[serde(default)]
+    recover: Recover,
 }
 
 /// A sync of one store.
@@ -156,6 +162,8 @@ impl SyncHandle {
             serde_json::from_str(config).map_err(|error| StoreError::InvalidRequest(error.to_string()))?;
         let mut settings = SyncConfig::new(config.space);
         settings.poll_ms = config.poll_interval_ms.unwrap_or(settings.poll_ms);
+        settings.policies = config.policies;
+        settings.recover = config.recover;
         let host = JsHost { host, replica: Arc::clone(&replica) };
         Ok(Self { engine: Engine::new(Arc::clone(&replica), host, settings), replica })
     }
@@ -178,6 +186,17 @@ impl SyncHandle {
     /// Starts a round at once: the network is back.
     pub fn wake(&self) {
         self.engine.wake();
+    }
+
+    /// The endpoint says by itself what was written from now on, or no longer.
+    #[wasm_bindgen(js_name = setLive)]
+    pub fn set_live(&self, live: bool) {
+        self.engine.set_live(live);
+    }
+
+    /// What it said: a page of the feed as JSON.
+    pub fn heard(&self, page: &str) -> Result<(), JsValue> {
+        self.engine.heard(page).map_err(wire_to_js)
     }
 
     /// The parked commits as a JSON array of conflicts.

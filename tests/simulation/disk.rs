@@ -9,7 +9,7 @@ use eventcore_web::store::memory::MemoryBackend;
 use eventcore_web::store::{
     Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
 };
-use eventcore_web::version::Outcome;
+use eventcore_web::version::{Cursor, Outcome};
 
 use crate::executor::Time;
 use crate::faults::Off;
@@ -86,14 +86,18 @@ impl Replica for Disk {
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
         if self.off == Off::AtomicAcknowledgement {
             for event in &settlement.events {
-                self.memory.rewrite(event.commit_id, Rewrite::Drop).await?;
+                self.memory.rewrite(vec![(event.commit_id, Rewrite::Drop)]).await?;
             }
             self.time.pause().await;
         }
         slowly!(self, self.memory.settle(settlement))
     }
 
-    async fn rewrite(&self, commit: CommitId, rewrite: Rewrite) -> Result<bool, StoreError> {
-        slowly!(self, self.memory.rewrite(commit, rewrite))
+    async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
+        slowly!(self, self.memory.rewrite(rewrites))
+    }
+
+    async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
+        slowly!(self, self.memory.rewind(to))
     }
 }

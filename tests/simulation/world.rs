@@ -250,7 +250,8 @@ impl World {
         let memory = MemoryBackend::restore(snapshot, ids);
         if self.off == Off::OutboxPersistence {
             for commit in rules::outbox(&memory) {
-                let dropped = memory.rewrite(commit, eventcore_web::store::Rewrite::Drop).now_or_never();
+                let dropped =
+                    memory.rewrite(vec![(commit, eventcore_web::store::Rewrite::Drop)]).now_or_never();
                 dropped.expect("memory answers at once").expect("memory is open");
             }
         }

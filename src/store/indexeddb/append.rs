@@ -192,7 +192,7 @@ fn put_accepted(
 ) -> Result<Added, StoreError> {
     let mut added = Vec::with_capacity(accepted.len());
     for commit in accepted {
-        let waiting = OutboxCommit { commit: (*commit).clone(), parked: None };
+        let waiting = OutboxCommit::ready((*commit).clone());
         added.push((state.next, waiting.clone()));
         put_waiting(transaction, state, &waiting)?;
     }

@@ -3,7 +3,7 @@
 //! Everything here belongs to a count of changes. Every transaction that writes, in any tab, counts up in the
 //! same transaction, and every reader looks at the count first: so what is stale is never used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use futures_util::future::try_join_all;
@@ -17,7 +17,7 @@ use super::records::{self, STATE, State, stream_key};
 use super::schema::{BY_STREAM, LOG, META, OUTBOX};
 use super::transaction::{Answer, Transaction};
 use crate::error::StoreError;
-use crate::event::{Commit, RawEvent, StreamId};
+use crate::event::{Commit, CommitId, RawEvent, StreamId};
 use crate::store::{OutboxCommit, outbox};
 use crate::version::EventVersion;
 
@@ -51,6 +51,19 @@ impl Outbox {
         outbox
     }
 
+    /// What waits on when these commits do not, if the confirmed versions that it stands on are all known.
+    fn without(
+        &self,
+        gone: &HashSet<CommitId>,
+        confirmed: &HashMap<StreamId, EventVersion>,
+    ) -> Option<Rc<Self>> {
+        let stays = |waiting: &&(u64, OutboxCommit)| !gone.contains(&waiting.1.commit.id());
+        let waiting: Vec<_> = self.waiting.iter().filter(stays).cloned().collect();
+        let mut streams = waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
+        let known = streams.all(|event| confirmed.contains_key(&event.stream_id));
+        known.then(|| Rc::new(Self::of(waiting, confirmed)))
+    }
+
     pub(super) fn commits(&self) -> impl Iterator<Item = &Commit> {
         self.waiting.iter().map(|(_, waiting)| &waiting.commit)
     }
@@ -71,8 +84,10 @@ impl Outbox {
 pub(super) enum Added {
     Confirmed(Vec<RawEvent>),
     Pending(Vec<(u64, OutboxCommit)>, Vec<RawEvent>),
+    /// These commits left the outbox, and these events were confirmed.
+    Settled(HashSet<CommitId>, Vec<RawEvent>),
     /// The outbox is another one.
-    Rewritten(Vec<RawEvent>),
+    Rewritten,
 }
 
 impl Cache {
@@ -101,10 +116,11 @@ impl Cache {
                     Rc::make_mut(outbox).push(waiting.into_iter(), events);
                 }
             }
-            Added::Rewritten(confirmed) => {
-                self.outbox = None;
-                self.confirm(confirmed);
+            Added::Settled(commits, events) => {
+                self.confirm(events);
+                self.outbox = self.outbox.take().and_then(|outbox| outbox.without(&commits, &self.heads));
             }
+            Added::Rewritten => self.outbox = None,
         }
     }
 

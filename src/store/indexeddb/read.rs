@@ -192,7 +192,7 @@ fn first_window(query: &Query) -> u64 {
 }
 
 /// The first position of the record that holds this one.
-async fn record_of(transaction: &Transaction, position: Position) -> Result<Position, StoreError> {
+pub(super) async fn record_of(transaction: &Transaction, position: Position) -> Result<Position, StoreError> {
     let range = KeyRange::upper_bound(&key(position), None).map_err(failed)?;
     let cursor = transaction.last_key(LOG, range)?.await?;
     let Some(cursor) = cursor.dyn_ref::<IdbCursor>() else { return Err(hole(position)) };

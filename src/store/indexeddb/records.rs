@@ -16,7 +16,8 @@ use wasm_bindgen::prelude::*;
 use super::schema::{LOG, META, OUTBOX};
 use crate::error::StoreError;
 use crate::event::{
-    Commit, CommitId, EventId, EventType, Expectation, Json, Limits, Place, RawEvent, SpaceId, StreamId,
+    Commit, CommitId, EventId, EventType, Expectation, Json, Limits, NewEvent, Place, RawEvent, SpaceId,
+    StreamId,
 };
 use crate::protocol::read_commit;
 use crate::store::{OutboxCommit, Refusal, ReplicaState};
@@ -27,14 +28,6 @@ pub(super) const SEGMENT: usize = 128;
 
 /// Where the state lies in its store.
 pub(super) const STATE: &str = "state";
-
-/// What the borders let in is not held against them again.
-const NO_LIMITS: Limits = Limits {
-    payload_bytes: usize::MAX,
-    metadata_bytes: usize::MAX,
-    batch_events: usize::MAX,
-    batch_bytes: usize::MAX,
-};
 
 #[wasm_bindgen]
 extern "C" {
@@ -248,7 +241,7 @@ pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(Js
     let value = Object::new().unchecked_into::<Value>();
     value.set_p(number(number_));
     value.set_t(&serde_json::to_string(&waiting.commit).map_err(unwritable)?);
-    if let Some(refusal) = &waiting.parked {
+    if let Some(refusal) = &waiting.refused {
         value.set_parked(&serde_json::to_string(refusal).map_err(unwritable)?);
     }
     Ok((number(number_).into(), value.into()))
@@ -265,12 +258,12 @@ pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, Store
         };
         let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &key.to_string(), fault);
         let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
-        let commit: Commit = read_commit(&text, &NO_LIMITS).map_err(|error| corrupt(&error))?;
-        let parked: Option<Refusal> = match value.parked().as_string() {
+        let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
+        let refused: Option<Refusal> = match value.parked().as_string() {
             None => None,
             Some(text) => Some(serde_json::from_str(&text).map_err(|error| corrupt(&error))?),
         };
-        Ok((key as u64, OutboxCommit { commit, parked }))
+        Ok((key as u64, OutboxCommit { commit, refused }))
     };
     values.map(read).collect()
 }
@@ -281,15 +274,8 @@ pub(super) fn commit(
     events: Vec<RawEvent>,
     expected: Vec<Expectation>,
 ) -> Result<Commit, StoreError> {
-    let events = events.into_iter().map(|event| crate::event::NewEvent {
-        id: event.id,
-        stream_id: event.stream_id,
-        event_type: event.event_type,
-        payload: event.payload,
-        metadata: event.metadata,
-        occurred_at: event.occurred_at,
-    });
-    Commit::from_parts(id, events.collect(), expected, &NO_LIMITS)
+    let events = events.into_iter().map(NewEvent::from);
+    Commit::from_parts(id, events.collect(), expected, &Limits::NONE)
         .map_err(|error| corrupt(LOG, &format!("commit {id}"), &error))
 }
 

@@ -1,6 +1,6 @@
 //! The outbox of a synced database: each change of it, and of the log with it, is one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use idb::KeyRange;
 
@@ -8,11 +8,12 @@ use super::IndexedDbBackend;
 use super::append::{put_confirmed, put_waiting};
 use super::cache::Added;
 use super::failure::failed;
+use super::read;
 use super::records::{self, STATE, State, number};
 use super::schema::{LOG, META, OUTBOX};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, Expectation, RawEvent, SpaceId, StreamId};
+use crate::event::{Commit, CommitId, Expectation, Place, RawEvent, SpaceId, StreamId};
 use crate::store::{OutboxCommit, Replica, ReplicaState, Rewrite, Settlement, outbox};
 use crate::version::{Cursor, Position};
 
@@ -68,36 +69,91 @@ impl Replica for IndexedDbBackend {
         after.backend_id = Some(settlement.backend_id);
         put_confirmed(&transaction, &mut after, &settlement.events, &HashMap::new())?;
         settlement.events.iter().for_each(|event| self.0.ids.observe(event.id));
-        self.0.finish(transaction, &before, &after, Added::Rewritten(settlement.events)).await?;
+        self.0.finish(transaction, &before, &after, Added::Settled(confirmed, settlement.events)).await?;
         Ok(true)
     }
 
-    async fn rewrite(&self, commit: CommitId, rewrite: Rewrite) -> Result<bool, StoreError> {
+    async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
         let transaction = self.0.begin_write()?;
         let before = self.0.state(&transaction).await?;
         let outbox = self.0.outbox(&transaction, &before).await?;
-        let Some(at) = outbox.waiting.iter().position(|(_, waiting)| waiting.commit.id() == commit) else {
-            return Ok(false);
-        };
-        let (number_, waiting) = outbox.waiting[at].clone();
-        let touched = outbox.commits().take(at + 1).flat_map(Commit::expectations);
+        let there: HashSet<CommitId> = outbox.commits().map(Commit::id).collect();
+        let count = rewrites.iter().filter(|(id, _)| there.contains(id)).count();
+        let touched = outbox.commits().flat_map(Commit::expectations);
         let touched = touched.map(|expectation| &expectation.stream_id);
         let confirmed = self.0.heads(&transaction, &before, touched).await?;
         let confirmed = |stream: &StreamId| confirmed.get(stream).copied().unwrap_or_default();
-        let versions = outbox::versions_after(outbox.commits().take(at), confirmed);
-        let heads = |stream: &StreamId| versions.get(stream).copied().unwrap_or_else(|| confirmed(stream));
         let mut after = before.changed();
-        after.forget_waiting(&waiting.commit);
-        match outbox::rewritten(waiting, rewrite, heads) {
-            Some(waiting) => {
-                let (key, value) = records::encode_waiting(number_, &waiting)?;
-                transaction.put(OUTBOX, &key, &value)?;
-                after.count_waiting(&waiting.commit);
+        let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting);
+        for (at, changed) in outbox::rewritten(waiting, rewrites, confirmed) {
+            let (number_, waiting) = &outbox.waiting[at];
+            after.forget_waiting(&waiting.commit);
+            match changed {
+                Some(waiting) => {
+                    let (key, value) = records::encode_waiting(*number_, &waiting)?;
+                    transaction.put(OUTBOX, &key, &value)?;
+                    after.count_waiting(&waiting.commit);
+                }
+                None => transaction.delete(OUTBOX, number(*number_).into())?,
             }
-            None => transaction.delete(OUTBOX, number(number_).into())?,
         }
-        self.0.finish(transaction, &before, &after, Added::Rewritten(Vec::new())).await?;
-        Ok(true)
+        self.0.finish(transaction, &before, &after, Added::Rewritten).await?;
+        Ok(count)
+    }
+
+    async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        let before = self.0.state(&transaction).await?;
+        let outbox = self.0.outbox(&transaction, &before).await?;
+        let mut after = State { backend_id: None, head: to.into(), ..before.changed() };
+        let rewound = cut_log(&transaction, to.into(), before.head).await?;
+        for (number_, waiting) in &outbox.waiting {
+            transaction.delete(OUTBOX, number(*number_).into())?;
+            after.forget_waiting(&waiting.commit);
+        }
+        let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting.clone());
+        for waiting in outbox::unconfirmed(rewound)?.into_iter().chain(waiting) {
+            put_waiting(&transaction, &mut after, &waiting)?;
+        }
+        transaction.put(META, &STATE.into(), &after.write()?)?;
+        transaction.commit().await?;
+        self.0.cache.borrow_mut().forget();
+        self.0.announce();
+        Ok(())
+    }
+}
+
+/// Takes out of the log what stands behind `to`, and answers with it.
+async fn cut_log(
+    transaction: &Transaction,
+    to: Position,
+    head: Position,
+) -> Result<Vec<RawEvent>, StoreError> {
+    let mut cut = Vec::new();
+    if to >= head {
+        return Ok(cut);
+    }
+    let mut from = match to.is_zero() {
+        true => to.next(),
+        false => read::record_of(transaction, to).await?,
+    };
+    loop {
+        let range = KeyRange::lower_bound(&number(from.get()).into(), None).map_err(failed)?;
+        let page = records::records(transaction.get_all(LOG, range, Some(PAGE))?.await?)?;
+        let Some(last) = page.last() else { return Ok(cut) };
+        from = last.end();
+        for record in page {
+            let is_kept = |event: &RawEvent| event.place <= Place::Confirmed(to);
+            let (kept, gone): (Vec<_>, Vec<_>) = record.events.into_iter().partition(is_kept);
+            cut.extend(gone);
+            match kept.is_empty() {
+                true => transaction.delete(LOG, number(record.first.get()).into())?,
+                false => {
+                    let (key, value) = records::encode(&kept, &HashMap::new())?;
+                    transaction.put(LOG, &key, &value)?;
+                }
+            }
+        }
     }
 }
 
@@ -140,5 +196,5 @@ async fn move_to_outbox(transaction: &Transaction, state: &mut State) -> Result<
 fn put_moved(transaction: &Transaction, state: &mut State, moved: Option<Moved>) -> Result<(), StoreError> {
     let Some(Moved { id, events, expected }) = moved else { return Ok(()) };
     let commit = records::commit(id, events, expected)?;
-    put_waiting(transaction, state, &OutboxCommit { commit, parked: None })
+    put_waiting(transaction, state, &OutboxCommit::ready(commit))
 }

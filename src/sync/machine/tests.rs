@@ -16,7 +16,7 @@ fn commit(stream: &'static str) -> Commit {
 }
 
 fn waiting(commit: &Commit) -> OutboxCommit {
-    OutboxCommit { commit: commit.clone(), parked: None }
+    OutboxCommit::ready(commit.clone())
 }
 
 fn replica(cursor: u64, outbox: &[OutboxCommit]) -> Input {
@@ -56,6 +56,10 @@ fn pulled(head: u64, events: Vec<RawEvent>) -> Input {
     })
 }
 
+fn pull(after: u64, verify: bool) -> Step {
+    Step::Pull { after: Cursor::new(after), verify }
+}
+
 fn refusal(commit: &Commit) -> (PushOutcome, Refusal) {
     let streams = vec![StreamConflict {
         stream_id: commit.events()[0].stream_id.clone(),
@@ -69,9 +73,9 @@ fn refusal(commit: &Commit) -> (PushOutcome, Refusal) {
 
 /// A machine that looked once and found nothing.
 fn rested() -> Machine {
-    let mut machine = Machine::new(1_000);
+    let mut machine = Machine::new(1_000, false);
     assert_eq!(machine.on(Input::Wake { pull: true }), Step::ReadReplica);
-    assert_eq!(machine.on(replica(0, &[])), Step::Pull(Cursor::ZERO));
+    assert_eq!(machine.on(replica(0, &[])), pull(0, false));
     assert_eq!(machine.on(pulled(0, vec![])), Step::ReadReplica);
     assert_eq!(machine.on(replica(0, &[])), Step::Rest(Some(1_000)));
     assert_eq!(machine.status().state, SyncState::Idle);
@@ -100,7 +104,7 @@ fn an_acknowledgement_behind_a_gap_waits_for_the_pull_that_brings_it() {
     let first = commit("a");
     machine.on(replica(0, &[waiting(&first)]));
     assert_eq!(machine.on(pushed(4, vec![accepted(&first, 4, 1)])), Step::ReadReplica);
-    assert_eq!(machine.on(replica(0, &[waiting(&first)])), Step::Pull(Cursor::ZERO), "not pushed again");
+    assert_eq!(machine.on(replica(0, &[waiting(&first)])), pull(0, false), "not pushed again");
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn the_app_is_asked_about_a_conflict_once_everything_that_it_is_about_is_here() 
     let (outcome, refusal) = refusal(&first);
     machine.on(replica(0, &[waiting(&first)]));
     assert_eq!(machine.on(pushed(1, vec![outcome])), Step::ReadReplica);
-    assert_eq!(machine.on(replica(0, &[waiting(&first)])), Step::Pull(Cursor::ZERO));
+    assert_eq!(machine.on(replica(0, &[waiting(&first)])), pull(0, false));
     assert_eq!(machine.on(replica(1, &[waiting(&first)])), Step::Ask(first.id(), refusal));
     assert_eq!(machine.on(Input::Resolved), Step::ReadReplica);
     assert_eq!(machine.on(replica(1, &[waiting(&first)])), Step::Push(vec![first]), "and tried again");
@@ -121,12 +125,12 @@ fn nothing_is_pushed_past_a_parked_commit_but_what_others_wrote_is_pulled() {
     let mut machine = rested();
     let (first, second) = (commit("a"), commit("b"));
     let (_, refusal) = refusal(&first);
-    let parked = OutboxCommit { commit: first, parked: Some(refusal) };
+    let parked = OutboxCommit { commit: first, refused: Some(refusal) };
     let outbox = [parked, waiting(&second)];
     assert_eq!(machine.on(replica(0, &outbox)), Step::Rest(Some(1_000)));
     assert_eq!(machine.status().state, SyncState::Conflicted);
     machine.on(Input::Wake { pull: true });
-    assert_eq!(machine.on(replica(0, &outbox)), Step::Pull(Cursor::ZERO));
+    assert_eq!(machine.on(replica(0, &outbox)), pull(0, false));
 }
 
 #[test]
@@ -175,4 +179,78 @@ fn an_endpoint_that_has_more_and_sends_nothing_is_not_asked_in_a_circle() {
     machine.on(Input::Wake { pull: true });
     machine.on(replica(0, &[]));
     assert!(matches!(machine.on(pulled(7, vec![])), Step::Rest(Some(_))));
+}
+
+#[test]
+fn after_a_failure_the_endpoint_must_show_that_it_still_has_the_log() {
+    let mut machine = rested();
+    let failure = |code: &str| Failure {
+        error: ErrorBody { code: code.into(), message: "no".into() },
+        again: true,
+        retry_after_ms: Some(7_000),
+    };
+    assert_eq!(machine.on(Input::Failed(failure("RATE_LIMITED"), 0.0)), Step::Rest(Some(7_000)));
+    machine.on(Input::Wake { pull: true });
+    let first = commit("a");
+    assert_eq!(machine.on(replica(3, &[waiting(&first)])), pull(3, true), "before anything is pushed");
+    assert_eq!(machine.clone().on(Input::Diverged), Step::End);
+    machine.on(pulled(3, vec![]));
+    assert_eq!(machine.on(replica(3, &[waiting(&first)])), Step::Push(vec![first]));
+}
+
+#[test]
+fn an_endpoint_that_lost_what_it_had_is_given_it_again_where_the_app_wants_that() {
+    let mut machine = Machine::new(1_000, true);
+    machine.on(Input::Wake { pull: true });
+    assert_eq!(machine.on(replica(3, &[])), pull(3, true));
+    assert_eq!(machine.on(pulled(2, vec![])), Step::Rewind);
+    assert_eq!(machine.on(Input::Rewound), Step::ReadReplica);
+    let rewound = commit("a");
+    let state = ReplicaState { cursor: Cursor::new(2), ..ReplicaState::default() };
+    let outbox = vec![waiting(&rewound)];
+    assert_eq!(machine.on(Input::Replica(state, outbox)), Step::Push(vec![rewound]));
+}
+
+#[test]
+fn a_push_that_is_too_large_is_halved_and_what_does_not_fit_alone_is_a_question() {
+    let too_large = || {
+        let error = ErrorBody { code: "PAYLOAD_TOO_LARGE".into(), message: "no".into() };
+        Input::Failed(Failure { error, again: false, retry_after_ms: None }, 0.0)
+    };
+    let commits = ["a", "b", "c"].map(commit);
+    let outbox = || replica(0, &commits.each_ref().map(waiting));
+    let mut machine = rested();
+    assert_eq!(machine.on(outbox()), Step::Push(commits.to_vec()));
+    assert_eq!(machine.on(too_large()), Step::ReadReplica);
+    assert_eq!(machine.on(outbox()), Step::Push(commits[..1].to_vec()));
+    assert_eq!(machine.on(too_large()), Step::ReadReplica);
+    let Step::Ask(asked, Refusal::Rejected(error)) = machine.on(outbox()) else { panic!("a question") };
+    assert_eq!((asked, error.code.as_str()), (commits[0].id(), "PAYLOAD_TOO_LARGE"));
+}
+
+#[test]
+fn what_the_endpoint_says_by_itself_is_taken_in_if_it_follows_and_else_pulled() {
+    let event = |position: u64| {
+        let accepted = accepted(&commit("a"), position, position);
+        let PushOutcome::Accepted { result } = accepted else { panic!("accepted") };
+        confirmed(&commit("a"), &result).remove(0)
+    };
+    let heard = |head, events| {
+        let Input::Pulled(answer) = pulled(head, events) else { panic!("an answer") };
+        Input::Heard(answer)
+    };
+    let mut machine = rested();
+    assert_eq!(machine.on(Input::Live(true)), Step::ReadReplica);
+    assert_eq!(machine.on(replica(0, &[])), Step::Rest(Some(LIVE_POLL_MS)), "nobody has to ask");
+    assert!(matches!(machine.on(heard(1, vec![event(1)])), Step::Settle(_)));
+    machine.on(Input::Settled(true));
+    machine.on(replica(1, &[]));
+    assert_eq!(machine.on(heard(1, vec![event(1)])), Step::ReadReplica, "it is here");
+    assert_eq!(machine.on(replica(1, &[])), Step::Rest(Some(LIVE_POLL_MS)));
+    assert_eq!(machine.on(heard(0, vec![])), Step::ReadReplica, "late, and no sign of a reset");
+    assert_eq!(machine.on(heard(3, vec![event(3)])), Step::ReadReplica, "there is a gap");
+    assert_eq!(machine.on(replica(1, &[])), pull(1, false));
+    machine.on(pulled(1, vec![]));
+    machine.on(Input::Live(false));
+    assert_eq!(machine.on(replica(1, &[])), pull(1, false), "what was said meanwhile nobody heard");
 }

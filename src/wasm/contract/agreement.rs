@@ -15,7 +15,7 @@ use crate::protocol::ErrorBody;
 use crate::store::indexeddb::IndexedDbBackend;
 use crate::store::memory::MemoryBackend;
 use crate::store::{Backend, Query, Refusal, Replica, Rewrite, Settlement};
-use crate::version::{EventVersion, ExpectedVersion, Position};
+use crate::version::{Cursor, EventVersion, ExpectedVersion, Position};
 
 const STREAMS: u64 = 5;
 
@@ -67,8 +67,13 @@ impl World {
             }
             13 => self.settle().await?,
             14 => self.rewrite().await?,
-            _ if self.below(4) == 0 => self.attach().await?,
-            _ => {}
+            _ => match self.below(8) {
+                0..=1 => self.attach().await?,
+                2 if self.memory.state().await.is_ok_and(|state| state.space.is_some()) => {
+                    self.rewind().await?
+                }
+                _ => {}
+            },
         }
         same("the state", self.memory.state().await, self.disk.state().await)?;
         same("the outbox", outbox(&self.memory).await, outbox(&self.disk).await)
@@ -278,8 +283,20 @@ impl World {
             2 => Rewrite::Drop,
             _ => Rewrite::Park(refusal),
         };
-        let memory = self.memory.rewrite(commit, rewrite.clone()).await;
-        same(&format!("{rewrite:?}"), memory, self.disk.rewrite(commit, rewrite).await)
+        let rewrites = vec![(commit, rewrite)];
+        let memory = self.memory.rewrite(rewrites.clone()).await;
+        same(&format!("{rewrites:?}"), memory, self.disk.rewrite(rewrites).await)
+    }
+
+    /// Back to where some commit ends.
+    async fn rewind(&mut self) -> Result<(), String> {
+        let confirmed = Query { pending: false, ..Query::default() };
+        let events = self.memory.read_feed(&confirmed).await.map_err(|error| error.to_string())?.events;
+        let ends = events.windows(2).filter(|pair| pair[0].commit_id != pair[1].commit_id);
+        let ends: Vec<Place> = ends.map(|pair| pair[0].place).collect();
+        let end = ends.get(self.below(ends.len() as u64 + 1) as usize).and_then(|place| place.position());
+        let to = Cursor::from(end.unwrap_or_default());
+        same(&format!("rewinding to {to}"), self.memory.rewind(to).await, self.disk.rewind(to).await)
     }
 }
 
@@ -288,7 +305,7 @@ async fn outbox(replica: &impl Replica) -> Result<Vec<String>, String> {
     let waiting = replica.outbox(usize::MAX, usize::MAX).await.map_err(|error| error.to_string())?;
     let written = waiting.iter().map(|it| {
         let commit = serde_json::to_string(&it.commit).map_err(|error| error.to_string())?;
-        Ok(format!("{commit} {:?}", it.parked))
+        Ok(format!("{commit} {:?}", it.refused))
     });
     written.collect()
 }
