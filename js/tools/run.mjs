@@ -149,13 +149,17 @@ function endGroup(child) {
   setTimeout(() => running.has(child) && signalGroup(child, 'SIGKILL'), GRACE_MS).unref();
 }
 
-function signalGroup(child, signal) {
+function signalGroup({ pid }, signal) {
   try {
-    if (WINDOWS) child.kill(signal);
-    else process.kill(-child.pid, signal);
+    process.kill(WINDOWS ? pid : -pid, signal);
   } catch {
     // It has ended by itself.
   }
+}
+
+/** Ends a process and all that it started, at once, whatever they are doing. @param {number} pid */
+export function killGroup(pid) {
+  signalGroup({ pid }, 'SIGKILL');
 }
 
 function colour(stream) {

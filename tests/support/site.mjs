@@ -1,9 +1,11 @@
-// A site on a free loopback port: a blank page, and the wasm module for tests, as a browser wants them served.
+// A site on a free loopback port: a blank page, and a folder of `dist`, as a browser wants them served.
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { ROOT } from '../../js/tools/run.mjs';
+
+const manifest = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
 
 const TYPES = {
   '.html': 'text/html',
@@ -12,24 +14,35 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Its icon is stated, so that no browser asks for one. */
-const BLANK = '<!doctype html><link rel="icon" href="data:,">';
+/** Keeps what fails outside of every promise, for a test to ask. Its icon is stated, so that nobody asks for one. */
+const BLANK = `<!doctype html><link rel="icon" href="data:,"><script>
+  globalThis.faults = [];
+  const said = (fault) => String(fault?.stack || fault?.message || fault);
+  addEventListener('error', (event) => faults.push(said(event.error ?? event)));
+  addEventListener('unhandledrejection', (event) => faults.push(said(event.reason)));
+  console.error = (...words) => faults.push(words.map(said).join(' '));
+</script>`;
+
+/** What a bundler makes of the package's own imports, which browsers know in windows only, by an import map. */
+const IMPORTS = Object.entries(manifest.imports).map(([name, { default: target }]) => [
+  `'${name}'`,
+  `'${target.replace('./dist', '')}'`,
+]);
 
 /**
- * Serves a folder below `dist`, with a blank page at `/`.
- * @param {string} folder
+ * Serves a folder below `dist`, with a blank page at `/`, and scripts of a test by their paths.
+ * @param {string} folder @param {Record<string, string>} [scripts]
  */
-export async function startSite(folder) {
+export async function startSite(folder, scripts = {}) {
   const top = path.join(ROOT, 'dist', folder);
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (pathname === '/') return response.setHeader('content-type', 'text/html').end(BLANK);
     try {
       const file = path.join(top, path.normalize(pathname));
-      const content = await readFile(file);
-      response
-        .setHeader('content-type', TYPES[path.extname(file)] ?? 'application/octet-stream')
-        .end(content);
+      const content = scripts[pathname] ?? (await readFile(file));
+      const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
+      response.setHeader('content-type', type).end(type === 'text/javascript' ? resolved(content) : content);
     } catch {
       response.writeHead(404).end();
     }
@@ -43,4 +56,8 @@ export async function startSite(folder) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function resolved(script) {
+  return IMPORTS.reduce((text, [name, target]) => text.replaceAll(name, target), String(script));
 }

@@ -1,0 +1,37 @@
+// Firefox for tests, driven over WebDriver BiDi by puppeteer-core.
+
+import { launch } from 'puppeteer-core';
+import { requireBrowser } from './browsers.mjs';
+import { LAUNCH_MS } from './chromium.mjs';
+import { killGroup } from './run.mjs';
+
+/**
+ * Pages over a profile folder, in the manner of `drivers.mjs`; each is puppeteer's own.
+ * @param {string} [userDataDir]
+ */
+export async function launchFirefox(userDataDir) {
+  const browser = await launch({
+    browser: 'firefox',
+    executablePath: (await requireBrowser('firefox')).browser,
+    headless: true,
+    timeout: LAUNCH_MS,
+    protocolTimeout: LAUNCH_MS,
+    ...(userDataDir && { userDataDir }),
+  });
+  const child = browser.process();
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  return {
+    async newPage() {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(LAUNCH_MS);
+      return page;
+    },
+    async close() {
+      await browser.close();
+    },
+    async kill() {
+      killGroup(child.pid);
+      await gone;
+    },
+  };
+}
