@@ -1,5 +1,7 @@
 // One class per failure; `code` is the same word as in Rust and on the wire.
 
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+
 /** What every error of this package is. */
 export class EventCoreError extends Error {
   override name = 'EventCoreError';
@@ -35,15 +37,24 @@ export class VersionConflict extends EventCoreError {
   }
 }
 
-/** A payload or metadata cannot be carried as JSON, or would be changed on the way. */
+/** What a validator found wrong. */
+export type ValidationIssue = StandardSchemaV1.Issue;
+
+const issuesOf = (details: Details): readonly ValidationIssue[] =>
+  (details.issues as readonly ValidationIssue[] | undefined) ?? [];
+
+/** A payload or metadata cannot be carried as JSON, would be changed on the way, or is refused by its validator. */
 export class InvalidPayload extends EventCoreError {
   override name = 'InvalidPayload';
-  /** Where in the payload, such as `$.items[2].price`. */
+  /** Where in the payload, such as `$.items[2].price`; the first place of several. */
   readonly path: string;
+  /** What the event type's validator found; empty where it was not the validator. */
+  readonly issues: readonly ValidationIssue[];
 
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.path = String(details.path ?? '$');
+    this.issues = issuesOf(details);
   }
 }
 
@@ -76,11 +87,14 @@ export class UndecodableEvent extends EventCoreError {
   override name = 'UndecodableEvent';
   readonly eventId: string;
   readonly eventType: string;
+  /** What the event type's validator found; empty where it was not the validator. */
+  readonly issues: readonly ValidationIssue[];
 
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.eventId = String(details.eventId);
     this.eventType = String(details.eventType);
+    this.issues = issuesOf(details);
   }
 }
 
@@ -188,6 +202,11 @@ export class ProtocolUnsupported extends EventCoreError {
 /** What was asked for is not well formed. */
 export class InvalidRequest extends EventCoreError {
   override name = 'InvalidRequest';
+}
+
+/** What needs the wasm module was used before it was loaded; the message says what to await. */
+export class NotLoaded extends EventCoreError {
+  override name = 'NotLoaded';
 }
 
 /** Something failed that the caller cannot mend. */

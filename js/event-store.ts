@@ -1,6 +1,6 @@
 // The store: what an app opens, writes to, reads from and follows.
 
-import { loadClient } from '#load-client';
+import { abortable } from './abort.js';
 import { errorOf, rethrown } from './errors.js';
 import type {
   AnyEvents,
@@ -11,12 +11,15 @@ import type {
   StoredEvent,
   StreamEvents,
   SubscribeOptions,
+  WriteOptions,
   WriteResult,
 } from './events.js';
+import { client } from './load/client.js';
 import { toJson } from './payload.js';
 import { type EventSubscription, subscription } from './subscription.js';
 import { Sync, type SyncOptions } from './sync.js';
 import { latestSchema, type Upcasters, upcast } from './upcasters.js';
+import { type EventsOf, type Schemas, type Validators, validateRead, validateWritten } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
 /** How a store is opened. */
@@ -30,6 +33,19 @@ export interface OpenOptions<M extends object = AnyEvents> {
   durability?: 'strict' | 'relaxed';
   /** For each event type, the steps from older schemas to the one of today. */
   upcasters?: Upcasters<M>;
+  /** For each event type, the schema that its payload is checked by before it is written. */
+  validators?: Validators<M>;
+  /** Whether payloads are checked by their schemas when they are read, too: slower, for logs that others write. */
+  validateReads?: boolean;
+  /** Ends the waiting with its reason. */
+  signal?: AbortSignal;
+}
+
+/** What is done to payloads on their way out and in. */
+interface Codec<M extends object> {
+  upcasters: Upcasters<M>;
+  written: Validators<M> | undefined;
+  read: Validators<M> | undefined;
 }
 
 /** A store of events. */
@@ -37,33 +53,62 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   /** The name that it was opened under. */
   readonly name: string;
   readonly #inner: LocalStore;
-  readonly #upcasters: Upcasters;
+  readonly #codec: Codec<M>;
   readonly #syncs = new Set<Sync<M>>();
 
-  private constructor(name: string, inner: LocalStore, upcasters: Upcasters) {
+  private constructor(name: string, inner: LocalStore, options: OpenOptions<M>) {
     this.name = name;
     this.#inner = inner;
-    this.#upcasters = upcasters;
+    const { upcasters = {}, validators, validateReads = false } = options;
+    this.#codec = { upcasters, written: validators, read: validateReads ? validators : undefined };
   }
 
   /**
-   * Opens the store of this name, or makes it.
+   * Opens the store of this name, or makes it. The events are typed by `M`, a map or a union, or by the schemas
+   * in `validators`.
    *
    * @throws StorageUnavailable where there is no IndexedDB, or it is denied; SchemaTooNew, StorageCorrupt.
    */
+  static async open<V extends Schemas>(
+    name: string,
+    options: OpenOptions<EventsOf<V>> & { validators: V },
+  ): Promise<EventStore<EventsOf<V>>>;
   static async open<M extends object = AnyEvents>(
     name: string,
-    options: OpenOptions<M> = {},
-  ): Promise<EventStore<M>> {
-    const { storage = 'indexeddb', durability = 'strict', upcasters = {} } = options;
-    const inner = await rethrown(open(name, storage, durability));
-    return new EventStore<M>(name, inner, upcasters as Upcasters);
+    options?: OpenOptions<M>,
+  ): Promise<EventStore<M>>;
+  static async open<M extends object>(name: string, options: OpenOptions<M> = {}): Promise<EventStore<M>> {
+    const { storage = 'indexeddb', durability = 'strict', signal } = options;
+    signal?.throwIfAborted();
+    const opening = rethrown(open(name, storage, durability));
+    try {
+      return new EventStore<M>(name, await abortable(opening, signal), options);
+    } catch (error) {
+      // Nobody waits for it any more.
+      opening.then(
+        (inner) => inner.close(),
+        () => {},
+      );
+      throw error;
+    }
+  }
+
+  /**
+   * An empty store in memory, at once.
+   *
+   * @throws NotLoaded before the module was loaded: await `loadWasm()` of `eventcore-web/wasm` first.
+   */
+  static inMemory<M extends object = AnyEvents>(
+    name = 'memory',
+    options: Omit<OpenOptions<M>, 'storage' | 'durability' | 'signal'> = {},
+  ): EventStore<M> {
+    return new EventStore<M>(name, client.loaded().LocalStore.inMemory(), options);
   }
 
   /** Deletes the store of this name with everything in it. Other tabs that have it open lose it. */
   static async delete(name: string): Promise<void> {
     requireIndexedDb();
-    const { LocalStore } = await loadClient();
+    const { LocalStore } = await client.load();
     await rethrown(LocalStore.deleteIndexedDb(name));
   }
 
@@ -78,8 +123,14 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    * @throws VersionConflict with every stream that is not as expected; InvalidBatch, InvalidPayload and others
    * before anything is written; EventIdReused; QuotaExceeded.
    */
-  async writeEvents(events: readonly EventToWrite<M>[] | Batch<M>): Promise<WriteResult> {
-    const batch = this.#encode(events);
+  async writeEvents(
+    events: readonly EventToWrite<M>[] | Batch<M>,
+    options: WriteOptions = {},
+  ): Promise<WriteResult> {
+    options.signal?.throwIfAborted();
+    const encoded = this.#encode(events);
+    const batch = typeof encoded === 'string' ? encoded : await encoded;
+    options.signal?.throwIfAborted();
     return JSON.parse(await rethrown(this.#inner.writeEvents(batch))) as WriteResult;
   }
 
@@ -92,9 +143,15 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
 
   /** Reads several streams as they are at one moment, in the order asked for; `maxEvents` holds for each. */
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
-    const text = await rethrown(this.#inner.readStreams([...streamIds], options));
-    const streams = JSON.parse(text) as StreamEvents<M>[];
-    return streams.map((stream) => ({ ...stream, events: this.#decode(stream.events) }));
+    const { signal, ...selection } = options;
+    signal?.throwIfAborted();
+    const reading = rethrown(this.#inner.readStreams([...streamIds], selection));
+    const streams = JSON.parse(await abortable(reading, signal)) as StreamEvents<M>[];
+    for (const stream of streams) {
+      const events = this.#decode(stream.events);
+      stream.events = events instanceof Promise ? await events : events;
+    }
+    return streams;
   }
 
   /** Reads several streams into one list in feed order: confirmed events by position, then pending ones. */
@@ -114,8 +171,13 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
 
   /** Reads a page of the feed: every event of the store, in feed order. */
   async readAllEvents(options: ReadOptions<M> = {}): Promise<FeedPage<M>> {
-    const page = JSON.parse(await rethrown(this.#inner.readAllEvents(options))) as FeedPage<M>;
-    return { ...page, events: this.#decode(page.events) };
+    const { signal, ...selection } = options;
+    signal?.throwIfAborted();
+    const reading = rethrown(this.#inner.readAllEvents(selection));
+    const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
+    const events = this.#decode(page.events);
+    page.events = events instanceof Promise ? await events : events;
+    return page;
   }
 
   /**
@@ -124,7 +186,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    */
   subscribe(options: SubscribeOptions<M> = {}): EventSubscription<M> {
     const { signal, ...selection } = options;
-    return subscription<M>(this.#inner.subscribe(selection), (event) => this.#upcast(event), signal);
+    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#decode(events), signal);
   }
 
   /**
@@ -141,8 +203,8 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   }
 
   /** Resolves at the next change of the store, by this page or another. */
-  changed(): Promise<void> {
-    return this.#inner.changed();
+  changed(options: { signal?: AbortSignal } = {}): Promise<void> {
+    return abortable(this.#inner.changed(), options.signal);
   }
 
   /** Ends its syncs and subscriptions and lets go of the storage. */
@@ -155,8 +217,18 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     return this.close();
   }
 
-  #encode(events: readonly EventToWrite<M>[] | Batch<M>): string {
+  /** At once, unless a validator takes its time. */
+  #encode(events: readonly EventToWrite<M>[] | Batch<M>): string | Promise<string> {
     const batch: Batch<M> = 'events' in events ? events : { events };
+    const { written } = this.#codec;
+    const valid =
+      written === undefined ? batch.events : validateWritten<M, EventToWrite<M>>(written, batch.events);
+    return valid instanceof Promise
+      ? valid.then((events) => this.#encodeBatch({ ...batch, events }))
+      : this.#encodeBatch({ ...batch, events: valid });
+  }
+
+  #encodeBatch(batch: Batch<M>): string {
     const written = batch.events.map((event, index) => this.#encodeEvent(event, index));
     const rest = { commitId: batch.commitId, preconditions: batch.preconditions ?? [] };
     return `{"events":[${written.join()}],${JSON.stringify(rest).slice(1)}`;
@@ -167,7 +239,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     if (rest.expectedVersion === undefined) {
       throw errorOf('INVALID_BATCH', `event ${index} lacks expectedVersion; say 'noCheck' to check nothing`);
     }
-    const schemaVersion = latestSchema(this.#upcasters, event.type);
+    const schemaVersion = latestSchema(this.#codec.upcasters, event.type);
     const head = JSON.stringify({
       ...rest,
       occurredAt: occurredAt instanceof Date ? occurredAt.toISOString() : occurredAt,
@@ -176,19 +248,22 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     return `${head.slice(0, -1)},"metadata":${toJson(about)},"payload":${toJson(payload)}}`;
   }
 
-  #decode(events: StoredEvent<M>[]): StoredEvent<M>[] {
-    return events.map((event) => this.#upcast(event));
+  /** At once, unless a validator takes its time. */
+  #decode(events: StoredEvent<M>[]): StoredEvent<M>[] | Promise<StoredEvent<M>[]> {
+    const upcasted = events.map((event) => this.#upcast(event));
+    const { read } = this.#codec;
+    return read === undefined ? upcasted : validateRead<M>(read, upcasted);
   }
 
   #upcast(event: StoredEvent<M>): StoredEvent<M> {
-    return upcast(this.#upcasters, event);
+    return upcast(this.#codec.upcasters as Upcasters, event);
   }
 }
 
 async function open(name: string, storage: string, durability: string): Promise<LocalStore> {
-  if (storage === 'memory') return (await loadClient()).LocalStore.inMemory();
+  if (storage === 'memory') return (await client.load()).LocalStore.inMemory();
   requireIndexedDb();
-  return (await loadClient()).LocalStore.openIndexedDb(name, durability);
+  return (await client.load()).LocalStore.openIndexedDb(name, durability);
 }
 
 function requireIndexedDb(): void {

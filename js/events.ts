@@ -3,10 +3,23 @@
 /** Events of any type. */
 export type AnyEvents = Record<string, unknown>;
 
-/** An event type with its payload, for every type in the map: `type` narrows `payload`. */
-export type EventOf<M extends object> = {
-  [T in keyof M & string]: { type: T; payload: M[T] };
-}[keyof M & string];
+/**
+ * An event type with its payload, for every type there is: `type` narrows `payload`. `M` is a map from types to
+ * payloads, or a union of events that each have a `type` and a `payload`.
+ */
+export type EventOf<M extends object> = [M] extends [{ type: string; payload: unknown }]
+  ? OfUnion<M>
+  : { [T in keyof M & string]: { type: T; payload: M[T] } }[keyof M & string];
+
+type OfUnion<E> = E extends { type: infer T extends string; payload: infer P }
+  ? { type: T; payload: P }
+  : never;
+
+/** The names of the events. */
+export type TypeOf<M extends object> = EventOf<M>['type'];
+
+/** What an event of this type carries. */
+export type PayloadOf<M extends object, T extends TypeOf<M>> = Extract<EventOf<M>, { type: T }>['payload'];
 
 /**
  * What a stream must look like before a write: its exact number of events, that it does not exist (the same as
@@ -60,6 +73,12 @@ export interface Batch<M extends object = AnyEvents> {
   commitId?: string;
 }
 
+/** How to write. */
+export interface WriteOptions {
+  /** Keeps a write that has not begun from beginning. One that has begun goes on, and is waited for. */
+  signal?: AbortSignal;
+}
+
 /** What a write did. */
 export interface WriteResult {
   commitId: string;
@@ -110,7 +129,7 @@ interface Selection<M extends object> {
   /** Goes on after a page's cursor, or after the event with this id. */
   after?: number | string;
   /** Only these types. */
-  eventTypes?: readonly (keyof M & string)[];
+  eventTypes?: readonly TypeOf<M>[];
   /** Only streams whose id starts with these very characters. */
   streamPrefix?: string;
   /** Only confirmed events; without it pending ones follow them. */
@@ -125,6 +144,8 @@ export interface ReadOptions<M extends object = AnyEvents> extends Selection<M> 
   maxEvents?: number;
   /** The last event first. */
   backwards?: boolean;
+  /** Ends the waiting with its reason. */
+  signal?: AbortSignal;
 }
 
 /** Which events a subscription delivers. */

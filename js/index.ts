@@ -1,6 +1,35 @@
 // The public face of the client: a map of what is where.
 
-export * from './errors.js';
+export {
+  Closed,
+  EndpointReset,
+  EventCoreError,
+  EventIdReused,
+  Forbidden,
+  Internal,
+  InvalidBatch,
+  InvalidEventId,
+  InvalidName,
+  InvalidPayload,
+  InvalidRequest,
+  InvalidStreamId,
+  NotLoaded,
+  Offline,
+  PayloadTooLarge,
+  ProtocolUnsupported,
+  QuotaExceeded,
+  RateLimited,
+  SchemaTooNew,
+  StorageCorrupt,
+  StorageUnavailable,
+  type StreamConflict,
+  Unauthorized,
+  UndecodableEvent,
+  UnknownEvent,
+  type ValidationIssue,
+  VersionConflict,
+  VersionOverflow,
+} from './errors.js';
 export { EventStore, type OpenOptions } from './event-store.js';
 export type {
   AnyEvents,
@@ -11,12 +40,15 @@ export type {
   ExpectedVersion,
   FeedPage,
   MetadataToWrite,
+  PayloadOf,
   Precondition,
   ReadOptions,
   Stored,
   StoredEvent,
   StreamEvents,
   SubscribeOptions,
+  TypeOf,
+  WriteOptions,
   WriteResult,
   Writing,
 } from './events.js';
@@ -33,4 +65,6 @@ export {
   type SyncStatus,
 } from './sync.js';
 export type { Upcaster, Upcasters } from './upcasters.js';
+export type { EventsOf, Schemas, Validators } from './validators.js';
+export { type Live, liveProjection, liveStream, type ProjectionView, type StreamView } from './views.js';
 export { type BatchProgress, BatchWriteError, writeInBatches } from './write-in-batches.js';

@@ -2,7 +2,7 @@
 
 import { errorOf } from './errors.js';
 import type { EventStore } from './event-store.js';
-import type { AnyEvents, ReadOptions, StoredEvent } from './events.js';
+import type { AnyEvents, ReadOptions, StoredEvent, TypeOf } from './events.js';
 import { fold } from './state.js';
 
 /** Which events a projection folds, and how. */
@@ -12,7 +12,7 @@ export interface ProjectionOptions<S, M extends object = AnyEvents> {
   /** The state after an event; it must not change the one before. */
   apply: (state: S, event: StoredEvent<M>) => S;
   /** Only these types. */
-  eventTypes?: readonly (keyof M & string)[];
+  eventTypes?: readonly TypeOf<M>[];
   /** Only streams whose id starts with these very characters. */
   streamPrefix?: string;
   /** Raised with a change of `apply`, so that old checkpoints are not resumed; 0 without it. */
@@ -32,18 +32,20 @@ export interface Checkpoint<S> {
  */
 export class Projection<S, M extends object = AnyEvents> {
   readonly #options: ProjectionOptions<S, M>;
-  readonly #definition: string;
+  /** What it folds, without `apply`: a checkpoint of another definition is not resumed. */
+  readonly definition: string;
   #cursor = 0;
   #confirmed: S;
   #pending: StoredEvent<M>[] = [];
   #state: S;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** A projection before the first event, or at a checkpoint; one of another definition is ignored. */
   constructor(options: ProjectionOptions<S, M>, checkpoint?: Checkpoint<S>) {
     this.#options = options;
     const { revision = 0, eventTypes = [], streamPrefix = null } = options;
-    this.#definition = JSON.stringify([revision, [...eventTypes].sort(), streamPrefix]);
-    const resumes = checkpoint?.definition === this.#definition;
+    this.definition = JSON.stringify([revision, [...eventTypes].sort(), streamPrefix]);
+    const resumes = checkpoint?.definition === this.definition;
     this.#confirmed = resumes ? checkpoint.state : options.initial;
     this.#cursor = resumes ? checkpoint.cursor : 0;
     this.#state = this.#confirmed;
@@ -66,16 +68,23 @@ export class Projection<S, M extends object = AnyEvents> {
 
   /** The confirmed state and how far it goes, to be kept and resumed from. */
   checkpoint(): Checkpoint<S> {
-    return { definition: this.#definition, cursor: this.#cursor, state: this.#confirmed };
+    return { definition: this.definition, cursor: this.#cursor, state: this.#confirmed };
   }
 
   /**
-   * Folds what is new in the feed.
+   * Folds what is new in the feed. Calls that overlap take turns.
    *
    * @returns how many confirmed events were.
    * @throws EndpointReset where the feed ends before the cursor, so that it is another feed.
    */
-  async catchUp(store: EventStore<M>, options: { signal?: AbortSignal } = {}): Promise<number> {
+  catchUp(store: EventStore<M>, options: { signal?: AbortSignal } = {}): Promise<number> {
+    const work = () => this.#catchUp(store, options);
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn;
+    return turn;
+  }
+
+  async #catchUp(store: EventStore<M>, options: { signal?: AbortSignal }): Promise<number> {
     let folded = 0;
     for (let confirmedOnly = true; ; ) {
       options.signal?.throwIfAborted();

@@ -15,7 +15,7 @@ export interface EventSubscription<M extends object = AnyEvents>
 /** A subscription over a module's one, once it is there. */
 export function subscription<M extends object>(
   opening: Promise<Subscription>,
-  decode: (event: StoredEvent<M>) => StoredEvent<M>,
+  decode: (events: StoredEvent<M>[]) => StoredEvent<M>[] | Promise<StoredEvent<M>[]>,
   signal: AbortSignal | undefined,
 ): EventSubscription<M> {
   let closed = false;
@@ -43,13 +43,13 @@ export function subscription<M extends object>(
     const inner = await rethrown(opening);
     if (at === page.length && !closed) {
       const text = await rethrown(inner.next());
-      page = text === undefined ? [] : (JSON.parse(text) as StoredEvent<M>[]);
+      page = text === undefined ? [] : await decode(JSON.parse(text) as StoredEvent<M>[]);
       at = 0;
     }
     const event = page[at];
     if (closed || event === undefined) return end;
     at += 1;
-    return { done: false, value: decode(event) };
+    return { done: false, value: event };
   };
 
   return {

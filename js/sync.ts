@@ -64,7 +64,7 @@ export interface SyncOptions<M extends object = AnyEvents> {
 }
 
 interface Codec<M extends object> {
-  encode(events: readonly EventToWrite<M>[] | Batch<M>): string;
+  encode(events: readonly EventToWrite<M>[] | Batch<M>): string | Promise<string>;
   decode(event: StoredEvent<M>): StoredEvent<M>;
 }
 
@@ -79,10 +79,10 @@ const FRESH: SyncStatus = {
 };
 
 /** A sync of a store; it runs from the start. */
-export class Sync<M extends object = AnyEvents> {
+export class Sync<M extends object = AnyEvents> implements Disposable {
   readonly #handle: SyncHandle;
   readonly #codec: Codec<M>;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #abort = new AbortController();
   #status: SyncStatus = FRESH;
 
@@ -114,9 +114,10 @@ export class Sync<M extends object = AnyEvents> {
   /** As {@link status}, for libraries that take a store. */
   getSnapshot = (): SyncStatus => this.#status;
 
-  /** Calls back whenever the status changed; the answer ends that. */
-  subscribe = (listener: () => void): (() => void) => {
+  /** Calls back with the status at once and whenever it changed; the answer ends that. */
+  subscribe = (listener: (status: SyncStatus) => void): (() => void) => {
     this.#listeners.add(listener);
+    listener(this.#status);
     return () => this.#listeners.delete(listener);
   };
 
@@ -145,7 +146,7 @@ export class Sync<M extends object = AnyEvents> {
 
   /** Resolves a parked commit. */
   async resolve(commitId: string, resolution: Resolution<M>): Promise<void> {
-    await rethrown(this.#handle.resolve(commitId, this.#written(resolution)));
+    await rethrown(this.#handle.resolve(commitId, await this.#written(resolution)));
   }
 
   /** Ends the sync; what waits stays in the outbox. */
@@ -154,11 +155,15 @@ export class Sync<M extends object = AnyEvents> {
     this.#abort.abort();
   }
 
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
   #online = (): void => this.#handle.wake();
 
   #show(status: SyncStatus): void {
     this.#status = status;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(status);
   }
 
   #ended(): void {
@@ -175,8 +180,8 @@ export class Sync<M extends object = AnyEvents> {
     };
   }
 
-  #written(resolution: Resolution<M>): string {
+  async #written(resolution: Resolution<M>): Promise<string> {
     if (typeof resolution === 'string') return JSON.stringify({ kind: resolution });
-    return `{"kind":"replace","batch":${this.#codec.encode(resolution.replace)}}`;
+    return `{"kind":"replace","batch":${await this.#codec.encode(resolution.replace)}}`;
   }
 }

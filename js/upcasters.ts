@@ -1,14 +1,14 @@
 // Upcasters: old events read as if they had been written today. The same rule as in Rust's `Upcasters`.
 
 import { errorOf } from './errors.js';
-import type { StoredEvent } from './events.js';
+import type { AnyEvents, StoredEvent, TypeOf } from './events.js';
 
 /** Turns a payload of one schema into the next. */
 export type Upcaster = (payload: unknown) => unknown;
 
 /** For each event type, the steps that turn schema 1 into 2, 2 into 3, and so on. */
-export type Upcasters<M extends object = Record<string, unknown>> = {
-  readonly [T in keyof M & string]?: readonly Upcaster[];
+export type Upcasters<M extends object = AnyEvents> = {
+  readonly [T in TypeOf<M>]?: readonly Upcaster[];
 };
 
 /** The newest schema of a type, from 1. */
@@ -37,5 +37,5 @@ export function upcast<M extends object>(upcasters: Upcasters, event: StoredEven
       throw undecodable(error instanceof Error ? error.message : String(error));
     }
   }
-  return { ...event, payload } as StoredEvent<M>;
+  return { ...event, payload } as unknown as StoredEvent<M>;
 }

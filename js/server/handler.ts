@@ -1,6 +1,6 @@
 // The endpoint as a `fetch` handler: HTTP in, the Rust handler's answer out.
 
-import { loadEndpoint } from '#load-endpoint';
+import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
 import type { EndpointHost, HostAnswer } from '../wasm/endpoint/eventcore.js';
 import { origins } from './cors.js';
@@ -43,8 +43,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { sql, authorize, schema = 'eventcore', allowOrigin } = options;
   const cors = origins(allowOrigin);
   const load = once(async () => {
-    const endpoint = await loadEndpoint();
-    return new endpoint.EndpointHost(toHost(sql), schema);
+    const { EndpointHost } = await endpoint.load();
+    return new EndpointHost(toHost(sql), schema);
   });
   const followers = new Followers((space) => void load().then((host) => host.wake(space)));
 

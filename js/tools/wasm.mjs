@@ -1,7 +1,8 @@
 // Builds the wasm modules: compile with Cargo, generate the JavaScript glue, shrink.
 
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { npmProgram, ROOT, run } from './run.mjs';
 import { WASM_TARGET } from './setup.mjs';
 import { digest, fresh, unstamp, writeStamp } from './stamp.mjs';
@@ -34,6 +35,8 @@ const EXE = process.platform === 'win32' ? '.exe' : '';
 const BINDGEN = `${TOOLS_DIR}/${TOOLS_PROFILE}/bindgen${EXE}`;
 
 const GLUE = ['eventcore.js', 'eventcore.d.ts', 'eventcore_bg.wasm'];
+/** The module as text, for where it cannot be served. */
+const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
@@ -41,7 +44,8 @@ export function moduleInputs() {
 }
 
 export function moduleOutputs(name) {
-  return GLUE.map((file) => `dist/wasm/${name}/${file}`);
+  const made = MODULES[name].shrink ? [...GLUE, ...INLINE] : GLUE;
+  return made.map((file) => `dist/wasm/${name}/${file}`);
 }
 
 /** Compiles one module into `dist/wasm/<name>/`. To be called under the build lock. */
@@ -72,14 +76,23 @@ export async function buildModule(name) {
     );
     renameSync(`${module}.opt`, module);
   }
-  deliver(work, name);
+  if (shrink) writeInline(work);
+  deliver(work, name, shrink ? INLINE : []);
+}
+
+function writeInline(work) {
+  const base64 = gzipSync(readFileSync(path.join(work, 'eventcore_bg.wasm')), { level: 9 }).toString(
+    'base64',
+  );
+  writeFileSync(path.join(work, 'inline.js'), `export default '${base64}';\n`);
+  writeFileSync(path.join(work, 'inline.d.ts'), 'declare const base64: string;\nexport default base64;\n');
 }
 
 /** Puts the finished files in place; until here the former ones could be used. */
-function deliver(work, name) {
+function deliver(work, name, more) {
   const out = path.join(ROOT, 'dist', 'wasm', name);
   mkdirSync(out, { recursive: true });
-  for (const file of [...GLUE, 'eventcore_bg.wasm.d.ts'])
+  for (const file of [...GLUE, ...more, 'eventcore_bg.wasm.d.ts'])
     renameSync(path.join(work, file), path.join(out, file));
   rmSync(work, { recursive: true });
   say(`  dist/wasm/${name}: ${(statSync(path.join(out, 'eventcore_bg.wasm')).size / 1000).toFixed(0)} kB`);

@@ -25,7 +25,6 @@ const ROWS = {
 const LARGE = ['open', 'bytes'];
 
 const IMPORTS = {
-  '#load-client': '/dist/load/client.browser.js',
   'eventcore-web': '/dist/index.js',
   dexie: '/node_modules/dexie/dist/modern/dexie.mjs',
   idb: '/node_modules/idb/build/index.js',

@@ -1,0 +1,16 @@
+// `eventcore-web/wasm`: the client's module for those who load it themselves.
+
+import { client } from './load/client.js';
+import type { WasmSource } from './load/loader.js';
+
+export type { WasmSource } from './load/loader.js';
+
+/**
+ * Loads the client's module before it is needed, from `source` or from where this runtime has it. Once it was
+ * loaded, a later call does nothing; after a failure it tries again.
+ *
+ * @throws NotLoaded with what failed as its `cause`.
+ */
+export async function loadWasm(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+  await client.load(source);
+}
