@@ -13,8 +13,8 @@ export interface PgPool {
   connect(): Promise<{
     query(query: PgQuery): Promise<{ rows: unknown[] }>;
     release(broken?: boolean): void;
-    on?(event: 'notification', heard: (message: { channel: string; payload?: string }) => void): unknown;
-    on?(event: 'error' | 'end', lost: (error?: Error) => void): unknown;
+    /** Its `notification`, `error` and `end` are listened to. */
+    on?(event: string, listener: (...args: never[]) => void): unknown;
   }>;
 }
 
@@ -42,9 +42,9 @@ export function fromPg(pool: PgPool): SqlClient {
         if (!ended) client.release(true);
         ended = true;
       };
-      client.on?.('notification', ({ payload = '' }) => heard(payload));
+      client.on?.('notification', ({ payload = '' }: { payload?: string }) => heard(payload));
       for (const event of ['error', 'end'] as const) {
-        client.on?.(event, (error) => lost(error ?? new Error('the listening connection ended')));
+        client.on?.(event, (error?: Error) => lost(error ?? new Error('the listening connection ended')));
       }
       try {
         await client.query({ text: `listen "${channel}"`, values: [], rowMode: 'array' });
