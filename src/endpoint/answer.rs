@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::protocol::ErrorAnswer;
+use crate::protocol::{ErrorAnswer, PushOutcome};
 
 use super::handler::Spaces;
 use super::live::Live;
@@ -27,8 +27,42 @@ impl<S: Spaces> Reply<S> {
     }
 }
 
+/// What became of a push, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Commits that are written, by this push or an earlier one.
+    pub accepted: u64,
+    /// Their events.
+    pub events: u64,
+    /// Commits that met other versions than they expected.
+    pub conflicts: u64,
+    /// Commits that can never be written.
+    pub rejected: u64,
+    /// Commits behind one that was not accepted.
+    pub not_attempted: u64,
+}
+
+impl Tally {
+    /// The outcomes, counted.
+    pub(super) fn of(outcomes: &[PushOutcome]) -> Self {
+        let mut tally = Self::default();
+        for outcome in outcomes {
+            match outcome {
+                PushOutcome::Accepted { result } => {
+                    tally.accepted += 1;
+                    tally.events += result.event_ids.len() as u64;
+                }
+                PushOutcome::Conflict { .. } => tally.conflicts += 1,
+                PushOutcome::Rejected { .. } => tally.rejected += 1,
+                PushOutcome::NotAttempted { .. } => tally.not_attempted += 1,
+            }
+        }
+        tally
+    }
+}
+
 /// An HTTP answer, as far as the endpoint decides it. Its body is JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
@@ -38,6 +72,8 @@ pub struct Answer {
     pub retry_after: Option<u64>,
     /// The body.
     pub body: String,
+    /// What a push did.
+    pub tally: Tally,
 }
 
 /// The status that an error is answered with.
@@ -72,7 +108,7 @@ impl Answer {
     /// 200 with a JSON body.
     pub(super) fn ok(body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
-            Ok(body) => Self { status: 200, allow: None, retry_after: None, body },
+            Ok(body) => Self { status: 200, body, ..Self::default() },
             Err(error) => Self::error(&StoreError::Internal(error.to_string()), None),
         }
     }
@@ -102,9 +138,15 @@ impl Answer {
         }
     }
 
+    /// A body that takes too long.
+    pub(super) fn too_slow(seconds: u64, identity: Option<String>) -> Self {
+        let error = StoreError::InvalidRequest(format!("the body took longer than {seconds} s"));
+        Self::failed(408, ErrorAnswer::new(&error, identity))
+    }
+
     fn failed(status: u16, answer: ErrorAnswer) -> Self {
         // Strings always become JSON; an empty body would only lose the message.
         let body = serde_json::to_string(&answer).unwrap_or_default();
-        Self { status, allow: None, retry_after: None, body }
+        Self { status, body, ..Self::default() }
     }
 }

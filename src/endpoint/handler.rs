@@ -9,7 +9,7 @@ use crate::protocol::{self, ErrorBody, EventsAnswer, PushAnswer, PushOutcome, Pu
 use crate::store::{Backend, FeedSlice, Query};
 use crate::version::{Cursor, EventVersion, ExpectedVersion, Outcome, VersionConflict};
 
-use super::answer::{Answer, Reply};
+use super::answer::{Answer, Reply, Tally};
 use super::live::{Live, Tails};
 use super::request::{Request, Right, Route};
 
@@ -137,7 +137,10 @@ impl<S: Spaces> Endpoint<S> {
             }
         }
         let answer = match route {
-            Route::Push { space } => self.push(&space, &request.body).await.map(|answer| Answer::ok(&answer)),
+            Route::Push { space } => self
+                .push(&space, &request.body)
+                .await
+                .map(|answer| Answer { tally: Tally::of(&answer.outcomes), ..Answer::ok(&answer) }),
             Route::Events { space, after, limit } => {
                 self.page(&*self.spaces().space(&space), after, limit).await.map(|answer| Answer::ok(&answer))
             }
@@ -156,6 +159,11 @@ impl<S: Spaces> Endpoint<S> {
     /// The answer that an error is, with the endpoint's identity where it is known.
     pub fn refuse(&self, error: &StoreError) -> Answer {
         Answer::error(error, self.known_identity())
+    }
+
+    /// The answer to a body that did not come in time.
+    pub fn too_slow(&self, seconds: u64) -> Answer {
+        Answer::too_slow(seconds, self.known_identity())
     }
 
     async fn identity(&self) -> Result<String, StoreError> {

@@ -8,7 +8,7 @@ mod memory;
 mod postgres;
 mod request;
 
-pub use answer::{Answer, Reply, status_of};
+pub use answer::{Answer, Reply, Tally, status_of};
 pub use handler::{Endpoint, EndpointConfig, Grant, Spaces};
 pub use live::{CONTENT_TYPE as LIVE_CONTENT_TYPE, HEARTBEAT, HEARTBEAT_MS, Live, PREAMBLE};
 pub use memory::MemorySpaces;

@@ -1,35 +1,66 @@
 //! HTTP to the handler's requests, and its answers back.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::endpoint::{Answer, Endpoint, Reply, Request, Spaces};
 use crate::error::{StoreError, at_most};
+use crate::event::EventId;
 use crate::protocol;
 
 use super::caller;
 use super::cors::AllowedOrigins;
 use super::live;
+use super::metrics::{self, Kind, Metrics};
+use super::rate::{Limiter, RateLimit, Who};
 use super::stop::Stop;
+use super::verifier::{Caller, Verifier};
+
+/// How long a request's body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_REQUEST_ID: usize = 128;
+
+/// Who may use an endpoint, and how often.
+#[derive(Default)]
+pub struct Access {
+    /// Pages that may use it, beside its own.
+    pub origins: AllowedOrigins,
+    /// Who verifies tokens. Without one, only requests to loopback are answered.
+    pub verifier: Option<Verifier>,
+    /// How often a caller may ask, where that is limited.
+    pub rate: Option<RateLimit>,
+}
 
 struct Host<S> {
     endpoint: Endpoint<S>,
-    origins: AllowedOrigins,
+    access: Access,
+    limiter: Option<Limiter>,
+    metrics: Metrics,
     stop: Stop,
 }
 
-/// The endpoint as a router. Who asks is not verified: see the module. Streams end when `stop` says so.
-pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, origins: AllowedOrigins, stop: Stop) -> Router {
-    let cors = origins.layer();
-    let host = Arc::new(Host { endpoint, origins, stop });
-    Router::new().fallback(answer::<S>).layer(cors).with_state(host)
+/// The endpoint as a router. Streams end when `stop` says so.
+pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, access: Access, stop: Stop) -> Router {
+    let cors = access.origins.layer();
+    let limiter = access.rate.map(Limiter::new);
+    let host = Arc::new(Host { endpoint, access, limiter, metrics: Metrics::new(), stop });
+    Router::new()
+        .fallback(answer::<S>)
+        .layer(CompressionLayer::new())
+        .layer(RequestDecompressionLayer::new())
+        .layer(cors)
+        .with_state(host)
 }
 
 async fn answer<S: Spaces + 'static>(
@@ -38,55 +69,132 @@ async fn answer<S: Spaces + 'static>(
 ) -> Response {
     let began = Instant::now();
     let (head, body) = request.into_parts();
-    let reply = match host.read(&head, body).await {
-        Ok(request) => host.endpoint.handle(request, |_, _| async { Ok(()) }).await,
-        Err(error) => Reply::Answer(host.endpoint.refuse(&error)),
+    let id = request_id(&head.headers);
+    let kind = kind_of(head.uri.path());
+    let mut response = match host.reply(&head, body).await {
+        Ok(Reply::Answer(answer)) => {
+            host.metrics.pushed(answer.tally);
+            if answer.status >= 500 {
+                tracing::error!(request_id = %id, path = head.uri.path(), body = answer.body, "failed");
+            }
+            respond(answer)
+        }
+        Ok(Reply::Live(followed)) => {
+            let following = host.metrics.follower();
+            live::respond(followed, host.endpoint.clone(), host.stop.clone(), following)
+        }
+        Err(text) => text,
     };
-    let answer = match reply {
-        Reply::Answer(answer) => answer,
-        Reply::Live(live) => return live::respond(live, host.endpoint.clone(), host.stop.clone()),
-    };
+    let took = began.elapsed();
+    host.metrics.answered(kind, response.status().as_u16(), took);
     tracing::info!(
+        request_id = %id,
         method = %head.method,
         path = head.uri.path(),
-        status = answer.status,
-        ms = began.elapsed().as_millis() as u64,
+        status = response.status().as_u16(),
+        ms = took.as_millis() as u64,
+        "answered",
     );
-    if answer.status >= 500 {
-        tracing::error!(path = head.uri.path(), body = answer.body, "failed");
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-    respond(answer)
+    response
 }
 
-impl<S: Spaces> Host<S> {
-    async fn read(&self, head: &request::Parts, body: Body) -> Result<Request, StoreError> {
-        caller::check(&head.headers, &self.origins)?;
-        let body = read_body(&head.headers, body, self.endpoint.config().body_bytes).await?;
-        // What is no text is no version and no id either.
-        let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
-        Ok(Request {
-            method: head.method.as_str().into(),
-            path: head.uri.path().into(),
-            query: head.uri.query().unwrap_or_default().into(),
-            protocol: head.headers.get(protocol::VERSION_HEADER).map(text),
-            last_event_id: head.headers.get("last-event-id").map(text),
-            body,
-        })
+impl<S: Spaces + 'static> Host<S> {
+    /// What a request is answered with; as an error, what is no answer of the endpoint's.
+    async fn reply(&self, head: &request::Parts, body: Body) -> Result<Reply<S>, Response> {
+        if head.uri.path() == "/metrics" && head.method == axum::http::Method::GET {
+            let mut response = self.metrics.text().into_response();
+            say(response.headers_mut(), metrics::CONTENT_TYPE);
+            return Err(response);
+        }
+        let refuse = |error| Ok(Reply::Answer(self.endpoint.refuse(&error)));
+        let caller = match self.admit(head).await {
+            Ok(caller) => caller,
+            Err(error) => return refuse(error),
+        };
+        let body = match tokio::time::timeout(BODY_TIME, self.read_body(&head.headers, body)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) => return refuse(error),
+            Err(_) => return Ok(Reply::Answer(self.endpoint.too_slow(BODY_TIME.as_secs()))),
+        };
+        let authorize = |space, right| async move {
+            match caller {
+                None => Ok(crate::endpoint::Grant::default()),
+                Some(Caller { rights, until, .. }) => {
+                    rights.check(&space, right).map(|()| crate::endpoint::Grant { until: Some(until) })
+                }
+            }
+        };
+        Ok(self.endpoint.handle(to_request(head, body), authorize).await)
+    }
+
+    /// Who asks, where tokens are verified, before a byte of the body is read.
+    async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>, StoreError> {
+        let caller = match &self.access.verifier {
+            None => {
+                caller::check(&head.headers, &self.access.origins)?;
+                None
+            }
+            Some(_) if kind_of(head.uri.path()) == Kind::Other => None,
+            Some(verifier) => Some(verifier.caller(&head.headers).await?),
+        };
+        if let Some(limiter) = self.limiter.as_ref().filter(|_| kind_of(head.uri.path()) != Kind::Other) {
+            let address = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+            let subject = caller.as_ref().and_then(|caller| caller.subject.clone());
+            limiter.check(subject.map_or(Who::Address(address), Who::Subject))?;
+        }
+        Ok(caller)
+    }
+
+    /// The whole body, but never more than the limit of it.
+    async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, StoreError> {
+        let limit = self.endpoint.config().body_bytes;
+        let stated =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        at_most("body", stated.unwrap_or(0), limit, "bytes")?;
+        let mut bytes = Vec::with_capacity(stated.unwrap_or(0).min(64 << 10));
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| StoreError::InvalidRequest("the body broke off".into()))?;
+            at_most("body", bytes.len() + chunk.len(), limit, "bytes")?;
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
     }
 }
 
-/// The whole body, but never more than `limit` bytes of it.
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, StoreError> {
-    let stated = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    at_most("body", stated.unwrap_or(0), limit, "bytes")?;
-    let mut bytes = Vec::with_capacity(stated.unwrap_or(0).min(64 << 10));
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| StoreError::InvalidRequest("the body broke off".into()))?;
-        at_most("body", bytes.len() + chunk.len(), limit, "bytes")?;
-        bytes.extend_from_slice(&chunk);
+fn to_request(head: &request::Parts, body: Vec<u8>) -> Request {
+    // What is no text is no version and no id either.
+    let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
+    Request {
+        method: head.method.as_str().into(),
+        path: head.uri.path().into(),
+        query: head.uri.query().unwrap_or_default().into(),
+        protocol: head.headers.get(protocol::VERSION_HEADER).map(text),
+        last_event_id: head.headers.get("last-event-id").map(text),
+        body,
     }
-    Ok(bytes)
+}
+
+/// What a path asks for, as far as it is counted: a space's name is none of a metric's business.
+fn kind_of(path: &str) -> Kind {
+    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+        ["v1", "spaces", _, "push"] => Kind::Push,
+        ["v1", "spaces", _, "events"] => Kind::Events,
+        ["v1", "spaces", _, "live"] => Kind::Live,
+        _ => Kind::Other,
+    }
+}
+
+/// The id that the caller gave the request, where it can stand in a log as it is; else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let is_plain = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let stated = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain);
+    stated.map_or_else(|| EventId::new().to_string(), Into::into)
 }
 
 fn respond(answer: Answer) -> Response {
@@ -94,6 +202,9 @@ fn respond(answer: Answer) -> Response {
     let mut response = (status, answer.body).into_response();
     let headers = response.headers_mut();
     say(headers, "application/json");
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(allow) = answer.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }

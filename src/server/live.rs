@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::event::now_millis;
 
 use super::http::say;
+use super::metrics::Following;
 use super::stop::Stop;
 
 /// How far ahead an end may lie to be waited for; a stream lives shorter than this anyway.
@@ -26,13 +27,20 @@ struct Follower<S: Spaces> {
     until: Instant,
     stop: Stop,
     over: bool,
+    /// Counts it as long as it lives.
+    _following: Following,
 }
 
 /// The answer to who follows a space.
-pub(super) fn respond<S: Spaces + 'static>(live: Live<S>, endpoint: Endpoint<S>, stop: Stop) -> Response {
+pub(super) fn respond<S: Spaces + 'static>(
+    live: Live<S>,
+    endpoint: Endpoint<S>,
+    stop: Stop,
+    following: Following,
+) -> Response {
     let left = live.until().map(|until| Duration::from_millis(until.saturating_sub(now_millis())));
     let until = Instant::now() + left.unwrap_or(FAR).min(FAR);
-    let follower = Follower { live, endpoint, until, stop, over: false };
+    let follower = Follower { live, endpoint, until, stop, over: false, _following: following };
     let preamble = stream::iter([Ok::<_, Infallible>(Bytes::from_static(PREAMBLE.as_bytes()))]);
     let messages = stream::unfold(follower, |mut follower| async {
         let message = follower.next().await?;

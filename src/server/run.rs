@@ -10,21 +10,28 @@ use crate::error::StoreError;
 use crate::store::postgres::PostgresConfig;
 
 use super::cors::AllowedOrigins;
-use super::http::router;
+use super::http::{Access, router};
+use super::keys::InvalidKeys;
+use super::rate::RateLimit;
 use super::stop::Stop;
+use super::verifier::{TokenConfig, Verifier};
 
 /// How long requests that are under way may take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What a server needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerConfig {
-    /// Where to listen; on loopback, since nobody verifies tokens yet. Port 0 picks a free one.
+    /// Where to listen; on loopback, unless tokens are verified. Port 0 picks a free one.
     pub listen: SocketAddr,
     /// The database.
     pub postgres: PostgresConfig,
     /// Pages that may use it, beside its own.
     pub origins: AllowedOrigins,
+    /// What tokens must be; without it, whoever reaches the server may do everything.
+    pub tokens: Option<TokenConfig>,
+    /// How often a caller may ask, where that is limited.
+    pub rate: Option<RateLimit>,
     /// What the endpoint allows.
     pub endpoint: EndpointConfig,
 }
@@ -34,13 +41,16 @@ pub struct ServerConfig {
 pub enum ServerError {
     /// An address that others reach.
     #[error(
-        "cannot listen on {0}: this server does not verify tokens yet, so it would give every space to whoever \
-         reaches it; listen on loopback (127.0.0.1 or [::1])"
+        "cannot listen on {0}: without a key to verify tokens with, the server would give every space to whoever \
+         reaches it; state one (--jwt-jwks, --jwt-key-file, --jwt-secret-file), or listen on loopback"
     )]
     NotLoopback(SocketAddr),
     /// The port is taken, or may not be used.
     #[error("cannot listen on {0}: {1}; choose another port with --listen")]
     Listen(SocketAddr, std::io::Error),
+    /// The keys that tokens are verified with are none.
+    #[error("cannot verify tokens: {0}")]
+    Keys(#[from] InvalidKeys),
     /// The database does not answer, or holds what this version does not know.
     #[error("cannot use the database: {0}")]
     Database(StoreError),
@@ -58,16 +68,22 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServerError> {
-    let ServerConfig { listen, postgres, origins, endpoint } = config;
-    if !listen.ip().is_loopback() {
+    let ServerConfig { listen, postgres, origins, tokens, rate, endpoint } = config;
+    if tokens.is_none() && !listen.ip().is_loopback() {
         return Err(ServerError::NotLoopback(listen));
     }
     let listener = TcpListener::bind(listen).await.map_err(|error| ServerError::Listen(listen, error))?;
     let address = listener.local_addr().map_err(|error| ServerError::Listen(listen, error))?;
+    let verifier = match tokens {
+        Some(tokens) => Some(Verifier::new(tokens).await?),
+        None => None,
+    };
     let spaces = postgres.spaces().map_err(ServerError::Database)?;
     spaces.initialize().await.map_err(ServerError::Database)?;
     let (stopper, stopped) = Stop::new();
-    let app = router(Endpoint::new(spaces, endpoint), origins, stopped.clone());
+    let access = Access { origins, verifier, rate };
+    let app = router(Endpoint::new(spaces, endpoint), access, stopped.clone());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let stop = async move {
         stop.await;
         drop(stopper);

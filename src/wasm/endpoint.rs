@@ -183,7 +183,7 @@ impl EndpointHost {
         match self.endpoint.handle(request, |space, right| allowed(authorize, space, right)).await {
             Reply::Answer(answer) => answer.into(),
             Reply::Live(live) => HostAnswer {
-                answer: Answer { status: 200, allow: None, retry_after: None, body: String::new() },
+                answer: Answer { status: 200, ..Answer::default() },
                 live: Some(HostLive {
                     until: live.until(),
                     live: Mutex::new(live),

@@ -125,7 +125,7 @@ describe('eventcore-server', () => {
   it('refuses to listen where others reach it', () =>
     fails(
       ['--listen', '0.0.0.0:0', '--database-url', postgres.url],
-      /does not verify tokens yet.*loopback/s,
+      /without a key to verify tokens with.*loopback/s,
     ));
 
   it('says that a port is in use', async () => {

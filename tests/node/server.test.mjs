@@ -1,0 +1,297 @@
+// What `eventcore-server` adds to the endpoint: tokens, rates, its configuration, and what an operator watches.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { startPostgres } from '../../js/tools/postgres.mjs';
+import { ROOT } from '../../js/tools/run.mjs';
+import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
+import { commit, follow, send } from '../support/http.mjs';
+import { claims, hmac, seconds, signed, signer } from '../support/jwt.mjs';
+
+/** @type {Awaited<ReturnType<typeof startPostgres>>} */
+let postgres;
+/** @type {string} */
+let folder;
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'eventcore-server-'));
+  [postgres] = await Promise.all([startPostgres(), buildServer()]);
+});
+after(async () => {
+  await postgres?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const file = async (name, content) => {
+  const place = path.join(folder, name);
+  await writeFile(place, content);
+  return place;
+};
+const start = (...args) => startServer(['--database-url', postgres.url, ...args]);
+const bearer = (token) => ({ authorization: `Bearer ${token}` });
+const events = (url, space, token, more = {}) =>
+  send(url, 'GET', `/v1/spaces/${space}/events`, { headers: { ...(token && bearer(token)), ...more } });
+const push = (url, space, headers = {}, commits = [commit({ s: 'noCheck' }, [{ stream: 's' }])]) =>
+  send(url, 'POST', `/v1/spaces/${space}/push`, { headers, body: JSON.stringify({ commits }) });
+
+describe('tokens', () => {
+  for (const alg of ['HS256', 'RS256', 'ES256', 'EdDSA']) {
+    it(`verifies ${alg}, and gives the rights that a token names`, async () => {
+      const { secret, pem, token } = signer(alg);
+      const key = secret
+        ? ['--jwt-secret-file', await file('secret', `${secret}\n`)]
+        : ['--jwt-key-file', await file(`${alg}.pem`, pem)];
+      const { url, stop } = await start(...key);
+      try {
+        const alice = token(claims({ 'team-1': ['read', 'write'], 'user-*': ['read'] }));
+        assert.equal((await push(url, 'team-1', bearer(alice))).status, 200);
+        assert.equal((await events(url, 'team-1', alice)).status, 200);
+        assert.equal((await events(url, 'user-7', alice)).status, 200);
+        for (const refused of [
+          await push(url, 'user-7', bearer(alice)),
+          await events(url, 'team-2', alice),
+          await events(url, 'team-10', alice),
+        ]) {
+          assert.deepEqual([refused.status, refused.json.error.code], [403, 'FORBIDDEN']);
+        }
+        const other = signer(alg === 'HS256' ? 'RS256' : alg).token(claims({ 'team-1': ['read'] }));
+        const stranger = await events(url, 'team-1', other);
+        assert.deepEqual([stranger.status, stranger.json.error.code], [401, 'UNAUTHORIZED']);
+      } finally {
+        await stop();
+      }
+    });
+  }
+
+  it('refuses what is expired, not yet valid, unsigned, for others, or signed by a public key', async () => {
+    const { pem, token } = signer('RS256');
+    const { url, stop } = await start(
+      ...['--jwt-key-file', await file('rsa.pem', pem), '--jwt-issuer', 'issuer', '--jwt-audience', 'here'],
+    );
+    try {
+      const good = claims({ '*': ['read', 'write'] }, { iss: 'issuer', aud: ['here', 'there'] });
+      assert.equal((await events(url, 'a', token(good))).status, 200);
+      const { exp, ...endless } = good;
+      for (const [why, bad] of Object.entries({
+        expired: token({ ...good, exp: seconds() - 60 }),
+        'not yet valid': token({ ...good, nbf: seconds() + 60 }),
+        endless: token(endless),
+        'of another issuer': token({ ...good, iss: 'other' }),
+        'of no issuer': token({ ...good, iss: undefined }),
+        'for others': token({ ...good, aud: 'there' }),
+        'for nobody': token({ ...good, aud: undefined }),
+        'with odd rights': token({ ...good, spaces: ['*'] }),
+        unsigned: signed({ alg: 'none' }, good, () => ''),
+        'unsigned, in capitals': signed({ alg: 'NONE' }, good, () => ''),
+        'without a signature': `${token(good).split('.').slice(0, 2).join('.')}.`,
+        'signed by the public key as a secret': signed({ alg: 'HS256' }, good, (text) => hmac(pem, text)),
+        'signed for other claims': [token(good).split('.')[0], token({ ...good, sub: 'eve' }).split('.')[1]]
+          .concat(token(good).split('.')[2])
+          .join('.'),
+        'no token': 'x',
+        empty: '',
+      })) {
+        const refused = await events(url, 'a', bad || ' ');
+        assert.deepEqual([refused.status, refused.json.error.code], [401, 'UNAUTHORIZED'], why);
+        assert.equal(refused.headers['www-authenticate'], 'Bearer');
+      }
+      const basic = await events(url, 'a', undefined, { authorization: 'Basic YTpi' });
+      assert.equal(basic.status, 401);
+      assert.equal((await events(url, 'a')).status, 401);
+      const nothing = await events(url, 'a', token({ ...good, spaces: undefined }));
+      assert.equal(nothing.status, 403);
+      assert.equal((await send(url, 'GET', '/healthz')).status, 200);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('follows a key set that rotates, and trusts no key for another algorithm', async () => {
+    const [first, second] = [signer('ES256', 'first'), signer('EdDSA', 'second')];
+    let keys = [first.jwk, { kty: 'unknown', kid: 'odd' }];
+    const issuer = await listen(async () => Response.json({ keys }));
+    const { url, stop } = await start('--jwt-jwks', `${issuer.url}/jwks.json`);
+    try {
+      const rights = claims({ a: ['read'] });
+      assert.equal((await events(url, 'a', first.token(rights))).status, 200);
+      assert.equal((await events(url, 'a', second.token(rights))).status, 401);
+      keys = [second.jwk];
+      // Keys are asked for again after a while.
+      const deadline = Date.now() + 60_000;
+      let status;
+      do {
+        ({ status } = await events(url, 'a', second.token(rights)));
+      } while (status !== 200 && Date.now() < deadline);
+      assert.equal(status, 200);
+      assert.equal((await events(url, 'a', first.token(rights))).status, 401);
+    } finally {
+      await stop();
+      await issuer.stop();
+    }
+  });
+
+  it('ends a stream when its token does', async () => {
+    const { secret, token } = signer('HS256');
+    const { url, stop } = await start(
+      ...['--jwt-secret-file', await file('secret', secret), '--jwt-leeway', '0'],
+    );
+    try {
+      const short = token(claims({ a: ['read'] }, { exp: seconds() + 5 }));
+      const stream = await follow(url, '/v1/spaces/a/live', bearer(short));
+      const said = [];
+      for await (const message of stream.messages) said.push(message);
+      const last = said.at(-1);
+      assert.deepEqual([last.event, last.data.error.code], ['end', 'UNAUTHORIZED']);
+      assert.equal((await follow(url, '/v1/spaces/b/live', bearer(short))).status, 401);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('listens everywhere once it can verify, and says what is wrong with a key', async () => {
+    const { secret } = signer('HS256');
+    const good = await file('secret', secret);
+    const server = await startProgram(
+      `${ROOT}/target/debug/eventcore-server`,
+      ['--listen', '0.0.0.0:0', '--database-url', postgres.url, '--jwt-secret-file', good],
+      /(http:\S+)/,
+    );
+    await server.stop();
+    const fails = async (args, expected) => {
+      const { stop } = await startProgram(
+        `${ROOT}/target/debug/eventcore-server`,
+        ['--listen', '127.0.0.1:0', '--database-url', postgres.url, ...args],
+        /(.+)/s,
+      );
+      const { code, output } = await stop('SIGCONT');
+      assert.notEqual(code, 0);
+      assert.match(output, expected);
+    };
+    await fails(['--jwt-secret-file', await file('short', 'short')], /5 bytes; HS256 needs at least 32/);
+    await fails(['--jwt-key-file', await file('no.pem', 'no')], /no public key/);
+    await fails(['--jwt-jwks', 'http://keys.example.com/'], /by https/);
+    await fails(['--jwt-jwks', path.join(folder, 'none')], /none: No such file/);
+    await fails(['--jwt-issuer', 'x'], /need a key/);
+  });
+});
+
+describe('what an operator sees', () => {
+  it('takes options from a file, behind the environment and flags', async () => {
+    const config = await file(
+      'server.toml',
+      `database-url = "${postgres.url}"\nlisten = "127.0.0.1:1"\nallow_origin = ["https://a.example", "https://b.example"]\nmax-body-bytes = 100\n`,
+    );
+    const { url, stop } = await startServer(['--config', config]);
+    try {
+      assert.equal((await push(url, 'a')).status, 413);
+      for (const origin of ['https://a.example', 'https://b.example']) {
+        const { headers } = await send(url, 'GET', '/healthz', { headers: { origin } });
+        assert.equal(headers['access-control-allow-origin'], origin);
+      }
+    } finally {
+      await stop();
+    }
+    const wrong = await file('wrong.toml', 'lisen = "127.0.0.1:0"\n');
+    const { stop: end } = await startProgram(
+      `${ROOT}/target/debug/eventcore-server`,
+      ['--config', wrong],
+      /(.+)/s,
+    );
+    const { code, output } = await end('SIGCONT');
+    assert.notEqual(code, 0);
+    assert.match(output, /wrong\.toml: "lisen" is no option/);
+  });
+
+  it('names each request in its answer and in its log', async () => {
+    const server = await startProgram(
+      `${ROOT}/target/debug/eventcore-server`,
+      ['--listen', '127.0.0.1:0', '--database-url', postgres.url, '--log', 'info', '--log-format', 'json'],
+      /(http:[^\s"]+)/,
+    );
+    const headers = { 'x-request-id': 'mine-1' };
+    assert.equal((await send(server.said, 'GET', '/healthz', { headers })).headers['x-request-id'], 'mine-1');
+    const odd = { 'x-request-id': 'a b' };
+    const given = (await send(server.said, 'GET', '/healthz', { headers: odd })).headers['x-request-id'];
+    assert.match(given, /^[0-9a-f-]{36}$/);
+    const { code, output } = await server.stop();
+    assert.equal(code, 0);
+    const lines = output.split('\n').filter((line) => line.startsWith('{'));
+    const logged = lines.map((line) => JSON.parse(line)).find(({ request_id }) => request_id === 'mine-1');
+    assert.deepEqual([logged.path, logged.status, logged.level], ['/healthz', 200, 'INFO']);
+  });
+
+  it('counts pushes, events, conflicts and followers', async () => {
+    const { url, stop } = await start('--schema', 'counted');
+    try {
+      const first = commit({ s: 'noStream' }, [{ stream: 's' }, { stream: 's' }]);
+      await push(url, 'a', {}, [first]);
+      await push(url, 'a', {}, [commit({ s: 'noStream' }, [{ stream: 's' }])]);
+      const stream = await follow(url, '/v1/spaces/a/live');
+      const { status, headers, text } = await send(url, 'GET', '/metrics');
+      stream.close();
+      assert.equal(status, 200);
+      assert.match(headers['content-type'], /openmetrics/);
+      for (const line of [
+        'eventcore_requests_total{kind="Push",status="200"} 2',
+        'eventcore_pushed_commits_total{outcome="accepted"} 1',
+        'eventcore_pushed_commits_total{outcome="conflict"} 1',
+        'eventcore_written_events_total 2',
+        'eventcore_live_followers 1',
+        'eventcore_request_seconds_count{kind="Push",status="200"} 2',
+      ]) {
+        assert.ok(text.split('\n').includes(line), `${line}\n${text}`);
+      }
+    } finally {
+      await stop();
+    }
+  });
+
+  it('sends away who asks too often, and lets them in again', async () => {
+    const { url, stop } = await start('--rate-limit', '1', '--rate-burst', '3');
+    try {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => events(url, 'a')));
+      assert.ok(answers.filter(({ status }) => status === 200).length >= 3);
+      const refused = answers.find(({ status }) => status === 429);
+      assert.equal(refused.json.error.code, 'RATE_LIMITED');
+      assert.ok(Number(refused.headers['retry-after']) >= 1);
+      assert.equal((await send(url, 'GET', '/healthz')).status, 200, 'health is not limited');
+      const deadline = Date.now() + 60_000;
+      let status = 429;
+      while (status === 429 && Date.now() < deadline) ({ status } = await events(url, 'a'));
+      assert.equal(status, 200);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('compresses answers, takes compressed bodies, and counts them as they unfold', async () => {
+    const { url, stop } = await start('--schema', 'packed', '--max-body-bytes', '100000');
+    try {
+      const text = JSON.stringify({
+        commits: [commit({ s: 'noStream' }, [{ stream: 's', payload: 'x'.repeat(9_000) }])],
+      });
+      const packed = { 'content-encoding': 'gzip' };
+      const pushed = await send(url, 'POST', '/v1/spaces/a/push', { headers: packed, body: gzipSync(text) });
+      assert.equal(pushed.status, 200, pushed.text);
+      for (const encoding of ['gzip', 'br', 'zstd']) {
+        const response = await fetch(`${url}/v1/spaces/a/events`, {
+          headers: { 'accept-encoding': encoding },
+        });
+        assert.equal(response.headers.get('content-encoding'), encoding);
+        if (encoding !== 'zstd') assert.equal((await response.json()).head, 1);
+        else await response.body.cancel();
+      }
+      const bomb = gzipSync(Buffer.alloc(10 << 20, ' '));
+      assert.ok(bomb.length < 100_000 && gunzipSync(bomb).length > 100_000);
+      const refused = await send(url, 'POST', '/v1/spaces/a/push', { headers: packed, body: bomb });
+      assert.deepEqual([refused.status, refused.json.error.code], [413, 'PAYLOAD_TOO_LARGE']);
+      const broken = await send(url, 'POST', '/v1/spaces/a/push', { headers: packed, body: 'no gzip' });
+      assert.equal(broken.status, 400);
+    } finally {
+      await stop();
+    }
+  });
+});
