@@ -5,6 +5,7 @@
 
 mod canonical;
 mod finite;
+mod float;
 mod number;
 mod scan;
 mod text;

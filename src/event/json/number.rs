@@ -1,9 +1,7 @@
 //! Which numbers pass, and how they are printed: by what a 64-bit float makes of them.
 
-use std::fmt::{self, Write};
-
-use super::Reason;
 use super::text::CITED;
+use super::{Reason, float};
 
 /// The longest number, in bytes. A 64-bit float never needs more than 24; the rest is courtesy.
 pub const MAX_NUMBER_BYTES: usize = 1024;
@@ -38,13 +36,11 @@ fn check_closely(literal: &str, integer: usize, mantissa: usize) -> Result<(), R
 
 /// An integer of many digits: exact, or just what `JSON.stringify` prints for its float.
 fn check_integer(literal: &str) -> Result<(), Reason> {
-    let value: f64 = literal.parse().unwrap_or(f64::INFINITY);
+    let value = float::read(literal);
     if value.is_infinite() {
         return Err(Reason::NumberOutOfRange(cited(literal)));
     }
-    let mut same = Same { rest: literal };
-    let exact = write!(same, "{value:.0}").is_ok() && same.rest.is_empty();
-    if exact || ryu_js::Buffer::new().format_finite(value) == literal {
+    if float::is_exactly(value, literal) || float::print(value) == literal {
         return Ok(());
     }
     Err(Reason::NumberNotExact(cited(literal)))
@@ -57,21 +53,12 @@ fn check_real(literal: &str, mantissa: &str, exponent: &str) -> Result<(), Reaso
             let digits = exponent.trim_start_matches(['e', 'E', '+', '-']);
             digits.is_empty() || digits.parse::<u32>().is_ok_and(|exponent| exponent <= MAX_EXPONENT_OF_ZERO)
         }
-        false => literal.parse::<f64>().is_ok_and(|value| value.is_finite() && value != 0.0),
+        false => {
+            let value = float::read(literal);
+            value.is_finite() && value != 0.0
+        }
     };
     holds.then_some(()).ok_or_else(|| Reason::NumberOutOfRange(cited(literal)))
-}
-
-/// Compares what is formatted with a text, without keeping it.
-struct Same<'a> {
-    rest: &'a str,
-}
-
-impl fmt::Write for Same<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.rest = self.rest.strip_prefix(text).ok_or(fmt::Error)?;
-        Ok(())
-    }
 }
 
 fn cited(literal: &str) -> String {
@@ -84,9 +71,11 @@ pub(super) fn write_canonical(out: &mut String, literal: &str) {
         return out.push_str(literal);
     }
     // Not by `serde_json`, which may miss the nearest float by one.
-    match literal.parse::<f64>() {
-        Ok(value) if value.is_finite() => out.push_str(ryu_js::Buffer::new().format_finite(value)),
-        _ => out.push_str(literal),
+    let value = float::read(literal);
+    if value.is_finite() {
+        out.push_str(&float::print(value));
+    } else {
+        out.push_str(literal);
     }
 }
 

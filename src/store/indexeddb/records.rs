@@ -194,7 +194,7 @@ impl Record {
         let Some(first) = value.p().as_f64() else {
             return Err(corrupt(LOG, "?", &"a record has no position"));
         };
-        let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &first.to_string(), fault);
+        let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &(first as u64).to_string(), fault);
         let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
         let text: Text<Row<Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
         // A position is a whole number that a double holds.
@@ -256,7 +256,7 @@ pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, Store
         else {
             return Err(corrupt(OUTBOX, "?", &"a commit has no number"));
         };
-        let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &key.to_string(), fault);
+        let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &(key as u64).to_string(), fault);
         let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
         let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
         let refused: Option<Refusal> = match value.parked().as_string() {
