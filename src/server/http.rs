@@ -56,6 +56,7 @@ pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, access: Access, stop: 
     let limiter = access.rate.map(Limiter::new);
     let host = Arc::new(Host { endpoint, access, limiter, metrics: Metrics::new(), stop });
     Router::new()
+        .route("/metrics", axum::routing::get(metrics_text::<S>))
         .fallback(answer::<S>)
         .layer(CompressionLayer::new())
         .layer(RequestDecompressionLayer::new())
@@ -72,18 +73,17 @@ async fn answer<S: Spaces + 'static>(
     let id = request_id(&head.headers);
     let kind = kind_of(head.uri.path());
     let mut response = match host.reply(&head, body).await {
-        Ok(Reply::Answer(answer)) => {
+        Reply::Answer(answer) => {
             host.metrics.pushed(answer.tally);
             if answer.status >= 500 {
                 tracing::error!(request_id = %id, path = head.uri.path(), body = answer.body, "failed");
             }
             respond(answer)
         }
-        Ok(Reply::Live(followed)) => {
+        Reply::Live(followed) => {
             let following = host.metrics.follower();
             live::respond(followed, host.endpoint.clone(), host.stop.clone(), following)
         }
-        Err(text) => text,
     };
     let took = began.elapsed();
     host.metrics.answered(kind, response.status().as_u16(), took);
@@ -101,15 +101,15 @@ async fn answer<S: Spaces + 'static>(
     response
 }
 
+async fn metrics_text<S: Spaces + 'static>(State(host): State<Arc<Host<S>>>) -> Response {
+    let mut response = host.metrics.text().into_response();
+    say(response.headers_mut(), metrics::CONTENT_TYPE);
+    response
+}
+
 impl<S: Spaces + 'static> Host<S> {
-    /// What a request is answered with; as an error, what is no answer of the endpoint's.
-    async fn reply(&self, head: &request::Parts, body: Body) -> Result<Reply<S>, Response> {
-        if head.uri.path() == "/metrics" && head.method == axum::http::Method::GET {
-            let mut response = self.metrics.text().into_response();
-            say(response.headers_mut(), metrics::CONTENT_TYPE);
-            return Err(response);
-        }
-        let refuse = |error| Ok(Reply::Answer(self.endpoint.refuse(&error)));
+    async fn reply(&self, head: &request::Parts, body: Body) -> Reply<S> {
+        let refuse = |error| Reply::Answer(self.endpoint.refuse(&error));
         let caller = match self.admit(head).await {
             Ok(caller) => caller,
             Err(error) => return refuse(error),
@@ -117,7 +117,7 @@ impl<S: Spaces + 'static> Host<S> {
         let body = match tokio::time::timeout(BODY_TIME, self.read_body(&head.headers, body)).await {
             Ok(Ok(body)) => body,
             Ok(Err(error)) => return refuse(error),
-            Err(_) => return Ok(Reply::Answer(self.endpoint.too_slow(BODY_TIME.as_secs()))),
+            Err(_) => return Reply::Answer(self.endpoint.too_slow(BODY_TIME.as_secs())),
         };
         let authorize = |space, right| async move {
             match caller {
@@ -127,7 +127,7 @@ impl<S: Spaces + 'static> Host<S> {
                 }
             }
         };
-        Ok(self.endpoint.handle(to_request(head, body), authorize).await)
+        self.endpoint.handle(to_request(head, body), authorize).await
     }
 
     /// Who asks, where tokens are verified, before a byte of the body is read.
