@@ -1,6 +1,7 @@
 // The store: what an app opens, writes to, reads from and follows.
 
 import { abortable } from './abort.js';
+import { encodeBatch, merge } from './encoding.js';
 import { errorOf, rethrown } from './errors.js';
 import type {
   AnyEvents,
@@ -15,10 +16,9 @@ import type {
   WriteResult,
 } from './events.js';
 import { client } from './load/client.js';
-import { toJson } from './payload.js';
 import { type EventSubscription, subscription } from './subscription.js';
 import { Sync, type SyncOptions } from './sync.js';
-import { latestSchema, type Upcasters, upcast } from './upcasters.js';
+import { type Upcasters, upcast } from './upcasters.js';
 import { type EventsOf, type Schemas, type Validators, validateRead, validateWritten } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
@@ -159,14 +159,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     streamIds: readonly string[],
     options: ReadOptions<M> = {},
   ): Promise<StoredEvent<M>[]> {
-    const streams = await this.readStreams([...new Set(streamIds)], options);
-    const order = options.backwards ? -1 : 1;
-    // Ids of pending events were made here, one after the other: they sort as they were written.
-    const place = (event: StoredEvent<M>) => event.position ?? Number.POSITIVE_INFINITY;
-    const events = streams
-      .flatMap((stream) => stream.events)
-      .sort((a, b) => order * (place(a) === place(b) ? (a.id < b.id ? -1 : 1) : place(a) - place(b)));
-    return events.slice(0, options.maxEvents);
+    return merge(await this.readStreams([...new Set(streamIds)], options), options);
   }
 
   /** Reads a page of the feed: every event of the store, in feed order. */
@@ -224,28 +217,8 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     const valid =
       written === undefined ? batch.events : validateWritten<M, EventToWrite<M>>(written, batch.events);
     return valid instanceof Promise
-      ? valid.then((events) => this.#encodeBatch({ ...batch, events }))
-      : this.#encodeBatch({ ...batch, events: valid });
-  }
-
-  #encodeBatch(batch: Batch<M>): string {
-    const written = batch.events.map((event, index) => this.#encodeEvent(event, index));
-    const rest = { commitId: batch.commitId, preconditions: batch.preconditions ?? [] };
-    return `{"events":[${written.join()}],${JSON.stringify(rest).slice(1)}`;
-  }
-
-  #encodeEvent(event: EventToWrite<M>, index: number): string {
-    const { payload, metadata, occurredAt, ...rest } = event;
-    if (rest.expectedVersion === undefined) {
-      throw errorOf('INVALID_BATCH', `event ${index} lacks expectedVersion; say 'noCheck' to check nothing`);
-    }
-    const schemaVersion = latestSchema(this.#codec.upcasters, event.type);
-    const head = JSON.stringify({
-      ...rest,
-      occurredAt: occurredAt instanceof Date ? occurredAt.toISOString() : occurredAt,
-    });
-    const about = { ...metadata, ...(schemaVersion > 1 && { schemaVersion }) };
-    return `${head.slice(0, -1)},"metadata":${toJson(about)},"payload":${toJson(payload)}}`;
+      ? valid.then((events) => encodeBatch({ ...batch, events }, this.#codec.upcasters))
+      : encodeBatch({ ...batch, events: valid }, this.#codec.upcasters);
   }
 
   /** At once, unless a validator takes its time. */

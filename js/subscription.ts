@@ -2,7 +2,13 @@
 
 import { rethrown } from './errors.js';
 import type { AnyEvents, StoredEvent } from './events.js';
-import type { Subscription } from './wasm/client/eventcore.js';
+
+/** A module's subscription. */
+interface Subscription {
+  /** The next events as a JSON array, or nothing once it is closed. */
+  next(): Promise<string | undefined>;
+  close(): void;
+}
 
 /** Events that are there, then events that come, each once and in order. Leaving the loop ends it. */
 export interface EventSubscription<M extends object = AnyEvents>

@@ -1,6 +1,7 @@
 // `eventcore-web/server`: the sync endpoint for JavaScript hosts.
 
 export { fromPGlite, fromPg, type PGliteDatabase, type PgPool } from './clients.js';
+export { PostgresEventStore, type PostgresOptions } from './event-store.js';
 export {
   type Access,
   type Authorization,

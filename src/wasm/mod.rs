@@ -2,7 +2,6 @@
 #![allow(unreachable_pub, reason = "what JavaScript sees must be public, though no Rust code sees it")]
 #![allow(clippy::arc_with_non_send_sync, reason = "the core shares by Arc; on wasm there is one thread")]
 
-#[cfg(feature = "client")]
 mod batch;
 #[cfg(feature = "client")]
 mod client;
@@ -12,11 +11,13 @@ mod contract;
 mod endpoint;
 #[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client uses all of it"))]
 mod error;
+mod face;
 #[cfg(feature = "client")]
 mod local;
-#[cfg(feature = "client")]
 mod options;
 #[cfg(feature = "endpoint")]
 mod sql;
+#[cfg(feature = "endpoint")]
+mod sql_store;
 #[cfg(feature = "client")]
 mod sync;

@@ -213,7 +213,10 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
 
     fn listen(&self) -> EventListener {
         let changed = self.signal.listen();
-        self.listener.follow(&self.space, &self.signal);
+        // Who follows a closed log reads next, and is told.
+        if !self.is_closed() {
+            self.listener.follow(&self.space, &self.signal);
+        }
         changed
     }
 

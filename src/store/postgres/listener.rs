@@ -1,6 +1,6 @@
 //! Hearing of what other processes append: one listening connection for all spaces, however many follow them.
 //!
-//! A notification says a space and its new head. It is no promise: whoever is woken reads. What was appended while
+//! Nobody listens while nobody follows. A notification says a space and its new head. It is no promise: whoever is woken reads. What was appended while
 //! nobody listened is noticed by waking everybody as soon as somebody listens again.
 
 use std::collections::HashMap;
@@ -10,19 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use event_listener::{Event as Wakeup, EventListener};
 use futures_channel::oneshot;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 
 use crate::event::{Digest, SpaceId};
 use crate::timer::sleep;
 use crate::version::Position;
 
-use super::client::{SqlClient, SqlNotifications as _};
+use super::client::{SqlClient, SqlNotifications};
 
 /// How long to wait before listening again after a connection was lost or refused; twice as long each time.
 const FIRST_PAUSE_MS: u64 = 100;
 const LONGEST_PAUSE_MS: u64 = 5_000;
 /// How often followers look for themselves where the client cannot listen.
 const POLL_MS: u64 = 1_000;
+/// How often the listener looks whether anybody follows still.
+const LOOK_MS: u64 = 1_000;
 /// Spaces that are noted before those that nobody follows any more are thrown out.
 const TIDY_ABOVE: usize = 1_000;
 
@@ -38,6 +40,11 @@ pub(super) struct Signal {
 impl Signal {
     pub(super) fn listen(&self) -> EventListener {
         self.changed.listen()
+    }
+
+    /// Whether somebody waits.
+    fn is_awaited(&self) -> bool {
+        self.changed.total_listeners() > 0
     }
 
     /// Something changed, whatever it is.
@@ -70,26 +77,43 @@ pub(super) fn appended(space: &SpaceId, head: Position) -> String {
     format!("{head} {space}")
 }
 
+/// The spaces that are followed here, and whether somebody listens for them.
 #[derive(Default)]
-struct Followed(Mutex<HashMap<SpaceId, Weak<Signal>>>);
+struct Followed(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    signals: HashMap<SpaceId, Weak<Signal>>,
+    listening: bool,
+}
 
 impl Followed {
-    fn add(&self, space: &SpaceId, signal: &Arc<Signal>) {
-        let mut spaces = self.lock();
-        if spaces.get(space).is_some_and(|known| known.as_ptr() == Arc::as_ptr(signal)) {
-            return;
+    /// Notes a space; answers whether somebody has to begin to listen.
+    fn add(&self, space: &SpaceId, signal: &Arc<Signal>) -> bool {
+        let mut state = self.lock();
+        let signals = &mut state.signals;
+        if signals.get(space).is_none_or(|known| known.as_ptr() != Arc::as_ptr(signal)) {
+            if signals.len() >= TIDY_ABOVE {
+                signals.retain(|_, signal| signal.strong_count() > 0);
+            }
+            signals.insert(space.clone(), Arc::downgrade(signal));
         }
-        if spaces.len() >= TIDY_ABOVE {
-            spaces.retain(|_, signal| signal.strong_count() > 0);
-        }
-        spaces.insert(space.clone(), Arc::downgrade(signal));
+        !std::mem::replace(&mut state.listening, true)
+    }
+
+    /// Whether nobody waits any more. Then nobody listens from now on, and who comes next has to begin anew.
+    fn is_abandoned(&self) -> bool {
+        let mut state = self.lock();
+        let waits = |signal: &Weak<Signal>| signal.upgrade().is_some_and(|signal| signal.is_awaited());
+        state.listening = state.signals.values().any(waits);
+        !state.listening
     }
 
     /// Takes in what was said on the channel; what nobody here follows is nothing to us.
     fn hear(&self, payload: &str) {
         let Some((head, space)) = payload.split_once(' ') else { return };
         let Ok(space) = SpaceId::try_new(space) else { return };
-        let signal = self.lock().get(&space).and_then(Weak::upgrade);
+        let signal = self.lock().signals.get(&space).and_then(Weak::upgrade);
         let Some(signal) = signal else { return };
         match head.parse::<u64>().map(Position::try_from) {
             Ok(Ok(head)) => signal.tell(head),
@@ -98,17 +122,17 @@ impl Followed {
     }
 
     fn start_over(&self) {
-        let signals: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+        let signals: Vec<_> = self.lock().signals.values().filter_map(Weak::upgrade).collect();
         signals.iter().for_each(|signal| signal.start_over());
     }
 
     // A panic elsewhere leaves a whole map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<SpaceId, Weak<Signal>>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The one who listens, from when the first space is followed until it is dropped.
+/// The one who listens, while somebody follows a space.
 pub(super) struct Listener<C> {
     client: Arc<C>,
     channel: String,
@@ -127,44 +151,78 @@ impl<C: SqlClient> Listener<C> {
         &self.channel
     }
 
-    /// From now on the signal is told of what anybody appends to the space.
+    /// Gives the connection back; who follows is told nothing more.
+    pub(super) fn stop(&self) {
+        drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// From now on the signal, which somebody awaits, is told of what anybody appends to the space.
     pub(super) fn follow(&self, space: &SpaceId, signal: &Arc<Signal>) {
-        self.followed.add(space, signal);
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        if work.as_ref().is_none_or(oneshot::Sender::is_canceled) {
-            let (ended, end) = oneshot::channel();
-            let (client, channel) = (Arc::clone(&self.client), self.channel.clone());
-            let followed = Arc::clone(&self.followed);
-            self.client.spawn(async move {
-                select(pin!(listen(&*client, &channel, &followed)), end).await;
-            });
-            *work = Some(ended);
+        if !self.followed.add(space, signal) {
+            return;
         }
+        let (ended, end) = oneshot::channel();
+        let (client, channel) = (Arc::clone(&self.client), self.channel.clone());
+        let followed = Arc::clone(&self.followed);
+        self.client.spawn(async move {
+            select(pin!(listen(&*client, &channel, &followed)), end).await;
+        });
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
     }
 }
 
-/// Listens for good.
+/// Listens until nobody follows any more.
 async fn listen<C: SqlClient>(client: &C, channel: &str, followed: &Followed) {
     let mut pause = FIRST_PAUSE_MS;
     loop {
         match client.listen(channel).await {
-            Ok(Some(mut notifications)) => {
+            Ok(Some(notifications)) => {
                 followed.start_over();
-                while let Ok(payload) = notifications.next().await {
-                    pause = FIRST_PAUSE_MS;
-                    followed.hear(&payload);
+                match hear(notifications, followed).await {
+                    End::Abandoned => return,
+                    End::Lost { heard: true } => pause = FIRST_PAUSE_MS,
+                    End::Lost { heard: false } => {}
                 }
             }
             Ok(None) => {
                 sleep(POLL_MS).await;
                 followed.start_over();
-                continue;
+                pause = 0;
             }
             // Who follows waits meanwhile, and who reads is told by the reading.
             Err(_) => {}
         }
+        if followed.is_abandoned() {
+            return;
+        }
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE_MS);
+        pause = (pause * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    }
+}
+
+/// Why hearing ended.
+enum End {
+    /// Nobody follows.
+    Abandoned,
+    /// The connection is lost; whether it had brought anything.
+    Lost { heard: bool },
+}
+
+async fn hear(mut notifications: impl SqlNotifications, followed: &Followed) -> End {
+    let mut heard = false;
+    loop {
+        // Kept over the looks: what a client has handed over already must not be dropped.
+        let mut next = pin!(notifications.next());
+        let payload = loop {
+            match select(next.as_mut(), pin!(sleep(LOOK_MS))).await {
+                Either::Left((payload, _)) => break payload,
+                Either::Right(_) if followed.is_abandoned() => return End::Abandoned,
+                Either::Right(_) => {}
+            }
+        };
+        let Ok(payload) = payload else { return End::Lost { heard } };
+        heard = true;
+        followed.hear(&payload);
     }
 }
 
@@ -205,5 +263,18 @@ mod tests {
         assert!(woken("erased a b"), "what has no head wakes in any case");
         followed.start_over();
         assert!(woken("1 a b"), "a database that was restored may be behind");
+    }
+
+    #[test]
+    fn who_follows_after_the_listener_left_has_to_begin_anew() {
+        let (followed, space, signal) =
+            (Followed::default(), SpaceId::try_new("s").unwrap(), Arc::new(Signal::default()));
+        let waiting = signal.listen();
+        assert!(followed.add(&space, &signal));
+        assert!(!followed.add(&space, &signal), "somebody listens");
+        assert!(!followed.is_abandoned());
+        drop(waiting);
+        assert!(followed.is_abandoned());
+        assert!(followed.add(&space, &signal));
     }
 }

@@ -56,6 +56,7 @@ impl<C: SqlClient> PostgresSpaces<C> {
     /// Closes the log of every space; each answers [`StoreError::Closed`] from then on.
     pub fn close(&self) {
         lock(&self.logs).drain().for_each(|(_, log)| log.close());
+        self.listener.stop();
     }
 
     /// The log of a space; callers of one space share one log, and so its transactions.

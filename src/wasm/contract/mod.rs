@@ -12,6 +12,8 @@ use crate::store::indexeddb::{Durability, IndexedDbBackend};
 use crate::store::{Backend, InMemoryEventStore, Store};
 use crate::testing::contract;
 
+use super::sql_store::SqlSpaces;
+
 use two::TwoConnections;
 
 /// What the laws are run over: `memory`, `indexeddb`, and `two connections` to one database.
@@ -35,6 +37,13 @@ pub async fn run_law(store: &str, law: &str) -> Result<(), JsValue> {
         "two connections" => contract::run_law(law, &|| async { over(two_connections().await) }).await,
         _ => Err(format!("there is no store {store:?}")),
     };
+    verdict.map_err(|evidence| js_sys::Error::new(&evidence).into())
+}
+
+/// Holds fresh spaces over a client of the host's against a law.
+#[wasm_bindgen(js_name = runLawOverSql)]
+pub async fn run_law_over_sql(spaces: &SqlSpaces, law: &str) -> Result<(), JsValue> {
+    let verdict = contract::run_law(law, &|| async { spaces.fresh(&fresh_name()) }).await;
     verdict.map_err(|evidence| js_sys::Error::new(&evidence).into())
 }
 
