@@ -258,6 +258,7 @@ export function errorOf(code: string, message: string, details: Details = {}): E
 
 /** What the module threw, as the class that its code names. Anything else is passed on. */
 export function typed(thrown: unknown): unknown {
+  if (thrown instanceof EventCoreError) return thrown;
   if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
   const details = 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : '{}';
   return errorOf(thrown.code, thrown.message, JSON.parse(details) as Details);

@@ -1,5 +1,7 @@
 // The store: what an app opens, writes to, reads from and follows.
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { abortable } from './abort.js';
 import { encodeBatch, merge } from './encoding.js';
 import { errorOf, rethrown } from './errors.js';
@@ -71,7 +73,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    */
   static async open<V extends Schemas>(
     name: string,
-    options: OpenOptions<EventsOf<V>> & { validators: V },
+    options: Omit<OpenOptions<EventsOf<V>>, 'validators'> & { validators: V },
   ): Promise<EventStore<EventsOf<V>>>;
   static async open<M extends object = AnyEvents>(
     name: string,

@@ -1,5 +1,7 @@
 // Following the feed: an async iterable over the pages that the module reads.
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { rethrown } from './errors.js';
 import type { AnyEvents, StoredEvent } from './events.js';
 

@@ -1,5 +1,7 @@
 // Sync towards the app: a status to show, conflicts to resolve.
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { errorOf, rethrown, type StreamConflict } from './errors.js';
 import type { AnyEvents, Batch, EventToWrite, StoredEvent } from './events.js';
 import { createHost } from './sync-host.js';

@@ -32,6 +32,10 @@ export const SUITES = {
     about: 'tests/browser: the package in Chromium, Firefox and WebKit, or in those that BROWSERS names',
     run: () => nodeTests('browser', 1, wantedBrowsers()),
   },
+  package: {
+    about: 'tests/package: the packed package in bundlers, runtimes and React',
+    run: () => nodeTests('package', 1, ['chromium']),
+  },
   e2e: {
     about: 'tests/e2e: page, endpoint and PostgreSQL together',
     run: () => nodeTests('e2e', 1, ['chromium']),
