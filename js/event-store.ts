@@ -58,7 +58,11 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   readonly #codec: Codec<M>;
   readonly #syncs = new Set<Sync<M>>();
 
-  private constructor(name: string, inner: LocalStore, options: OpenOptions<M>) {
+  /** Whether other tabs may have the same store open. */
+  readonly #shared: boolean;
+
+  private constructor(name: string, inner: LocalStore, options: OpenOptions<M>, shared: boolean) {
+    this.#shared = shared;
     this.name = name;
     this.#inner = inner;
     const { upcasters = {}, validators, validateReads = false } = options;
@@ -84,7 +88,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     signal?.throwIfAborted();
     const opening = rethrown(open(name, storage, durability));
     try {
-      return new EventStore<M>(name, await abortable(opening, signal), options);
+      return new EventStore<M>(name, await abortable(opening, signal), options, storage === 'indexeddb');
     } catch (error) {
       // Nobody waits for it any more.
       opening.then(
@@ -104,7 +108,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     name = 'memory',
     options: Omit<OpenOptions<M>, 'storage' | 'durability' | 'signal'> = {},
   ): EventStore<M> {
-    return new EventStore<M>(name, client.loaded().LocalStore.inMemory(), options);
+    return new EventStore<M>(name, client.loaded().LocalStore.inMemory(), options, false);
   }
 
   /** Deletes the store of this name with everything in it. Other tabs that have it open lose it. */
@@ -189,7 +193,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    * was written before is pushed too.
    */
   sync(options: SyncOptions<M>): Sync<M> {
-    const sync = new Sync<M>(this.#inner, options, {
+    const sync = new Sync<M>(this.#inner, this.#shared ? this.name : null, options, {
       encode: (events) => this.#encode(events),
       decode: (event) => this.#upcast(event),
     });

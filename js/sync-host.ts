@@ -1,5 +1,6 @@
 // The world that a sync runs in: `fetch`, timers, chance, and the app.
 
+import { sleep } from './live.js';
 import type { SyncOptions, SyncStatus } from './sync.js';
 
 /** The version of the protocol that this package speaks. */
@@ -31,26 +32,40 @@ export function createHost<M extends object>(
   options: SyncOptions<M>,
   signal: AbortSignal,
   app: App,
-): SyncHost {
+): SyncHost & { open(path: string, signal: AbortSignal): Promise<Response> } {
   const base = String(options.url).replace(/\/+$/, '');
   const call = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const attempt = async (path: string, request: RequestInit, rejected: boolean) => {
+    const { token } = options;
+    const bearer = typeof token === 'function' ? await token({ rejected }) : token;
+    const headers = {
+      'eventcore-protocol': PROTOCOL,
+      ...(request.headers as Record<string, string>),
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+    };
+    return call(base + path, { ...request, headers, cache: 'no-store' });
+  };
+  /** A token that was refused is asked for once more; what is answered then counts. */
+  const send = async (path: string, request: RequestInit): Promise<Response> => {
+    const response = await attempt(path, request, false);
+    if (response.status !== 401 || typeof options.token !== 'function') return response;
+    await response.body?.cancel();
+    return attempt(path, request, true);
+  };
   return {
     async request(method, path, body) {
-      const headers: Record<string, string> = { accept: 'application/json', 'eventcore-protocol': PROTOCOL };
-      const token = typeof options.token === 'function' ? await options.token() : options.token;
-      if (token !== undefined) headers.authorization = `Bearer ${token}`;
+      const headers: Record<string, string> = { accept: 'application/json' };
       if (body !== undefined) headers['content-type'] = 'application/json';
       const timeout = new AbortController();
       const alarm = setTimeout(() => timeout.abort(new Error('the endpoint took too long')), TIMEOUT);
       const stop = () => timeout.abort(signal.reason);
       signal.addEventListener('abort', stop);
       try {
-        const response = await call(base + path, {
+        const response = await send(path, {
           method,
           headers,
           ...(body !== undefined && { body }),
           signal: timeout.signal,
-          cache: 'no-store',
         });
         const retryAfterMs = retryAfter(response.headers.get('retry-after'));
         return {
@@ -63,18 +78,8 @@ export function createHost<M extends object>(
         signal.removeEventListener('abort', stop);
       }
     },
-    sleep: (ms) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(done, ms);
-        // Timers keep Node alive; a sync that waits should not.
-        if (typeof timer === 'object') timer.unref?.();
-        function done() {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          resolve();
-        }
-        signal.addEventListener('abort', done);
-      }),
+    open: (path, signal) => send(path, { headers: { accept: 'text/event-stream' }, signal }),
+    sleep: (ms) => sleep(ms, signal),
     random: () => Math.random(),
     status: (json) => app.status(JSON.parse(json) as SyncStatus),
     resolve: (conflict) => app.resolve(JSON.parse(conflict)),

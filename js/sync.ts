@@ -4,7 +4,9 @@
 
 import { errorOf, rethrown, type StreamConflict } from './errors.js';
 import type { AnyEvents, Batch, EventToWrite, StoredEvent } from './events.js';
+import { follow } from './live.js';
 import { createHost } from './sync-host.js';
+import { Tabs } from './tabs.js';
 import type { LocalStore, SyncHandle } from './wasm/client/eventcore.js';
 
 /** What a sync is doing. */
@@ -24,6 +26,12 @@ export interface SyncStatus {
   lastError: { code: string; message: string } | null;
   /** Milliseconds until the next try, while waiting for one after an error. */
   nextRetryMs: number | null;
+  /** How far the pull or push is that is under way, in events. */
+  progress: { done: number; total: number } | null;
+  /** Whether the endpoint says by itself when others wrote, so that nobody has to ask. */
+  live: boolean;
+  /** Whether it is this tab that syncs; what the others show is what that one does. */
+  leader: boolean;
 }
 
 /** A commit that the endpoint did not take, with what is needed to decide what becomes of it. */
@@ -55,10 +63,28 @@ export interface SyncOptions<M extends object = AnyEvents> {
   url: string | URL;
   /** The space: a user, a team, a document. A store is a replica of one. */
   space: string;
-  /** The bearer token, or where to get it; asked before each request. */
-  token?: string | (() => string | Promise<string>);
-  /** How often to look for what others wrote, in milliseconds; 5,000 without it. */
+  /**
+   * The bearer token, or where to get it: asked before each request, and once more where the endpoint refused it,
+   * with `rejected`. If the next one is refused too, the sync stops with `UNAUTHORIZED`.
+   */
+  token?: string | ((about: { rejected: boolean }) => string | Promise<string>);
+  /**
+   * How often to look for what others wrote while the endpoint does not say it by itself, in milliseconds; 5,000
+   * without it.
+   */
   pollInterval?: number;
+  /** Whether to let the endpoint say by itself what others wrote, by server-sent events; `true` without it. */
+  live?: boolean;
+  /**
+   * Standing answers to conflicts by the beginning of a stream's id; the longest that fits counts. Where they do not
+   * say one thing about every stream of a conflict, `onConflict` is asked.
+   */
+  policies?: Readonly<Record<string, 'rebase' | 'drop' | 'park'>>;
+  /**
+   * What to do where the endpoint lost what it had confirmed, or is another one: `stop`, the default, with
+   * `ENDPOINT_RESET`; or `repush`: push again what it no longer has, whoever wrote it.
+   */
+  recover?: 'stop' | 'repush';
   /** Decides about a conflict; without it, or where it throws, the commit is parked. */
   onConflict?: (conflict: Conflict<M>) => Resolution<M> | Promise<Resolution<M>>;
   /** Used in place of the global `fetch`. */
@@ -78,34 +104,46 @@ const FRESH: SyncStatus = {
   head: 0,
   lastError: null,
   nextRetryMs: null,
+  progress: null,
+  live: false,
+  leader: false,
 };
+
+/** One run of a sync, from its start to its end. */
+interface Run {
+  handle: SyncHandle;
+  tabs: Tabs;
+  abort: AbortController;
+  /** Resolves when it is this tab's turn to sync. */
+  turn: Promise<void>;
+  ended: boolean;
+}
 
 /** A sync of a store; it runs from the start. */
 export class Sync<M extends object = AnyEvents> implements Disposable {
-  readonly #handle: SyncHandle;
+  readonly #store: LocalStore;
+  readonly #name: string | null;
+  readonly #options: SyncOptions<M>;
   readonly #codec: Codec<M>;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
-  readonly #abort = new AbortController();
   #status: SyncStatus = FRESH;
+  #run: Run;
 
-  /** @internal Made by {@link EventStore.sync}. */
-  constructor(store: LocalStore, options: SyncOptions<M>, codec: Codec<M>) {
+  /** @internal Made by {@link EventStore.sync}; `name` is that of a store that other tabs may sync too. */
+  constructor(store: LocalStore, name: string | null, options: SyncOptions<M>, codec: Codec<M>) {
+    this.#store = store;
+    this.#name = name;
+    this.#options = options;
     this.#codec = codec;
-    const host = createHost(options, this.#abort.signal, {
-      status: (status) => this.#show(status),
-      resolve: async (conflict) => {
-        const decide = options.onConflict;
-        return this.#written(decide ? await decide(this.#read(conflict as Conflict<M>)) : 'park');
-      },
-    });
-    const config = JSON.stringify({ space: options.space, pollIntervalMs: options.pollInterval });
-    this.#handle = store.sync(config, host);
-    globalThis.addEventListener?.('online', this.#online);
-    // An error that ends the sync stands in the status.
-    this.#handle
-      .run()
-      .catch(() => {})
-      .finally(() => this.#ended());
+    this.#run = this.#begin();
+  }
+
+  /** Runs again after it was stopped or ended by an error, which a new token, say, may have mended. */
+  start(): void {
+    if (this.#status.state !== 'stopped') return;
+    this.#ended(this.#run);
+    this.#show(FRESH);
+    this.#run = this.#begin();
   }
 
   /** The sync at this moment: the same object until something changes. */
@@ -125,53 +163,148 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
 
   /** Starts a round and waits until it rests. @throws why it did not go well. */
   async syncNow(): Promise<SyncStatus> {
-    return JSON.parse(await rethrown(this.#handle.syncNow())) as SyncStatus;
+    const { tabs, turn, ended } = this.#run;
+    if (ended || this.#status.leader) return this.#round();
+    try {
+      return await tabs.round(turn);
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string };
+      throw errorOf(code, message);
+    }
   }
 
   /** Resolves when the outbox is empty. @throws why it is not. */
   async flush(): Promise<void> {
-    const { state, pendingCommits } = await this.syncNow();
-    if (pendingCommits === 0) return;
-    if (state === 'conflicted') {
-      throw errorOf('VERSION_CONFLICT', 'a commit is parked; resolve it first', {
-        streams: (await this.conflicts()).flatMap((conflict) => conflict.streams),
-      });
+    for (;;) {
+      const { state, pendingCommits } = await this.syncNow();
+      if (pendingCommits === 0) return;
+      if (state === 'stopped') throw errorOf('CLOSED', 'the sync was stopped; start it again');
+      if (state === 'conflicted') {
+        throw errorOf('VERSION_CONFLICT', 'a commit is parked; resolve it first', {
+          streams: (await this.conflicts()).flatMap((conflict) => conflict.streams),
+        });
+      }
     }
-    return this.flush();
   }
 
   /** The parked commits. */
   async conflicts(): Promise<Conflict<M>[]> {
-    const conflicts = JSON.parse(await rethrown(this.#handle.conflicts())) as Conflict<M>[];
+    const conflicts = JSON.parse(await rethrown(this.#run.handle.conflicts())) as Conflict<M>[];
     return conflicts.map((conflict) => this.#read(conflict));
   }
 
   /** Resolves a parked commit. */
   async resolve(commitId: string, resolution: Resolution<M>): Promise<void> {
-    await rethrown(this.#handle.resolve(commitId, await this.#written(resolution)));
+    await rethrown(this.#run.handle.resolve(commitId, await this.#written(resolution)));
   }
 
   /** Ends the sync; what waits stays in the outbox. */
   stop(): void {
-    this.#handle.stop();
-    this.#abort.abort();
+    const { handle, abort } = this.#run;
+    handle.stop();
+    abort.abort();
+    // A tab whose turn did not come has nothing to end.
+    if (!this.#status.leader) this.#ended(this.#run);
   }
 
   [Symbol.dispose](): void {
     this.stop();
   }
 
-  #online = (): void => this.#handle.wake();
+  #begin(): Run {
+    const { space, url: _, pollInterval: pollIntervalMs, policies = {}, recover = 'stop' } = this.#options;
+    const abort = new AbortController();
+    const host = createHost(this.#options, abort.signal, {
+      status: (status) => {
+        if (this.#run === run) this.#show({ ...status, leader: true });
+      },
+      resolve: async (conflict) => {
+        const decide = this.#options.onConflict;
+        return this.#written(decide ? await decide(this.#read(conflict as Conflict<M>)) : 'park');
+      },
+    });
+    const config = JSON.stringify({ space, pollIntervalMs, policies: Object.entries(policies), recover });
+    const handle = this.#store.sync(config, host);
+    let turns = () => {};
+    const turn = new Promise<void>((resolve) => {
+      turns = resolve;
+    });
+    const lead = async () => {
+      if (abort.signal.aborted) return;
+      this.#show({ ...this.#status, leader: true });
+      const running = handle.run();
+      turns();
+      if (this.#options.live ?? true) this.#follow(host, handle, space, abort.signal);
+      // An error that ends the sync stands in the status.
+      await running.catch(() => {});
+      this.#ended(run);
+    };
+    const tabs = new Tabs(
+      this.#name,
+      {
+        lead: () => Promise.resolve().then(lead),
+        saw: (status) => this.#show(status),
+        round: () => this.#round(),
+        status: () => this.#status,
+      },
+      abort.signal,
+    );
+    const run: Run = { handle, tabs, abort, turn, ended: false };
+    globalThis.addEventListener?.('online', this.#wake);
+    globalThis.document?.addEventListener('visibilitychange', this.#wake);
+    return run;
+  }
+
+  #follow(host: ReturnType<typeof createHost>, handle: SyncHandle, space: string, signal: AbortSignal): void {
+    const path = `/v1/spaces/${encodeURIComponent(space)}/live`;
+    const following = {
+      open: (signal: AbortSignal) => host.open(`${path}?after=${this.#status.confirmed}`, signal),
+      rested: () => this.#rested(signal),
+      live: (speaks: boolean) => handle.setLive(speaks),
+      heard: (page: string) => handle.heard(page),
+    };
+    follow(following, signal);
+  }
+
+  /** Resolves when there is nothing to catch up with, or the sync has ended. */
+  #rested(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const { state } = this.#status;
+        if (!signal.aborted && state !== 'idle' && state !== 'conflicted') return;
+        this.#listeners.delete(look);
+        resolve();
+      };
+      this.#listeners.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  async #round(): Promise<SyncStatus> {
+    const status = JSON.parse(await rethrown(this.#run.handle.syncNow())) as SyncStatus;
+    return { ...status, leader: true };
+  }
+
+  #wake = (): void => {
+    if (globalThis.document?.visibilityState !== 'hidden') this.#run.handle.wake();
+  };
 
   #show(status: SyncStatus): void {
     this.#status = status;
+    this.#run?.tabs.tell(status);
     for (const listener of this.#listeners) listener(status);
   }
 
-  #ended(): void {
-    globalThis.removeEventListener?.('online', this.#online);
-    if (this.#status.state !== 'stopped')
-      this.#show({ ...this.#status, state: 'stopped', nextRetryMs: null });
+  #ended(run: Run): void {
+    if (run.ended) return;
+    run.ended = true;
+    // Those who follow the endpoint end with it.
+    run.abort.abort();
+    globalThis.removeEventListener?.('online', this.#wake);
+    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
+    if (this.#status.state !== 'stopped' || this.#status.leader)
+      this.#show({ ...this.#status, state: 'stopped', nextRetryMs: null, live: false, leader: false });
   }
 
   #read(conflict: Conflict<M>): Conflict<M> {
