@@ -37,7 +37,7 @@ pub struct Options {
     /// Connections to the database at most.
     #[arg(long, env = "EVENTCORE_POOL_SIZE", default_value = "20", value_name = "N")]
     pool_size: usize,
-    /// An origin whose pages may use the endpoint, such as https://app.example.com, or *. May be repeated.
+    /// An origin whose pages may use the endpoint, such as `https://app.example.com`, or `*`. May be repeated.
     #[arg(long, env = "EVENTCORE_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     allow_origin: Vec<String>,
     /// A file with the secret that tokens are signed with (HS256): at least 32 bytes; a line break at its end does
