@@ -5,8 +5,6 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import { ROOT } from '../../js/tools/run.mjs';
 
-const manifest = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
-
 const TYPES = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -23,12 +21,6 @@ const BLANK = `<!doctype html><link rel="icon" href="data:,"><script>
   console.error = (...words) => faults.push(words.map(said).join(' '));
 </script>`;
 
-/** What a bundler makes of the package's own imports, which browsers know in windows only, by an import map. */
-const IMPORTS = Object.entries(manifest.imports).map(([name, { default: target }]) => [
-  `'${name}'`,
-  `'${target.replace('./dist', '')}'`,
-]);
-
 /**
  * Serves a folder below `dist`, with a blank page at `/`, and scripts of a test by their paths.
  * @param {string} folder @param {Record<string, string>} [scripts]
@@ -42,7 +34,7 @@ export async function startSite(folder, scripts = {}) {
       const file = path.join(top, path.normalize(pathname));
       const content = scripts[pathname] ?? (await readFile(file));
       const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
-      response.setHeader('content-type', type).end(type === 'text/javascript' ? resolved(content) : content);
+      response.setHeader('content-type', type).end(content);
     } catch {
       response.writeHead(404).end();
     }
@@ -56,8 +48,4 @@ export async function startSite(folder, scripts = {}) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-function resolved(script) {
-  return IMPORTS.reduce((text, [name, target]) => text.replaceAll(name, target), String(script));
 }
