@@ -4,7 +4,7 @@
 
 import { abortable } from './abort.js';
 import { encodeBatch, merge } from './encoding.js';
-import { errorOf, rethrown } from './errors.js';
+import { type EventCoreError, errorOf, rethrown, typed } from './errors.js';
 import type {
   AnyEvents,
   Batch,
@@ -18,6 +18,9 @@ import type {
   WriteResult,
 } from './events.js';
 import { client } from './load/client.js';
+import { exportEvents, type ImportResult, importEvents, type TransferOptions } from './store/export.js';
+import { persist, type StoreStats, stats } from './store/stats.js';
+import { type Verification, verify } from './store/verify.js';
 import { type EventSubscription, subscription } from './subscription.js';
 import { Sync, type SyncOptions } from './sync.js';
 import { type Upcasters, upcast } from './upcasters.js';
@@ -118,6 +121,21 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     await rethrown(LocalStore.deleteIndexedDb(name));
   }
 
+  /** The names of this origin's databases that start with `prefix`, those of other libraries among them. */
+  static async list(prefix = ''): Promise<string[]> {
+    requireIndexedDb();
+    const names = (await indexedDB.databases()).flatMap(({ name }) => name ?? []);
+    return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  /**
+   * Asks the browser to keep this origin's data when it runs out of room; answers whether it will. Firefox asks
+   * the user, and answers when they did.
+   */
+  static persist(): Promise<boolean> {
+    return persist();
+  }
+
   /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
   newId(): string {
     return this.#inner.newId();
@@ -204,6 +222,43 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   /** Resolves at the next change of the store, by this page or another. */
   changed(options: { signal?: AbortSignal } = {}): Promise<void> {
     return abortable(this.#inner.changed(), options.signal);
+  }
+
+  /**
+   * Resolves when the store is closed, with why: `Closed` for {@link close}, and where another tab deletes or
+   * upgrades the database; `StorageUnavailable` where the browser took it away. Open it again to go on.
+   */
+  async closed(): Promise<EventCoreError> {
+    return typed(await this.#inner.closed()) as EventCoreError;
+  }
+
+  /** How much the store holds, and what the browser grants it. Reads the whole log, to count streams. */
+  stats(): Promise<StoreStats> {
+    return stats(this.#inner);
+  }
+
+  /**
+   * Every event, as NDJSON: a header, a line for each event as it is stored, and a last line. It is read as it is
+   * consumed.
+   */
+  export(options: TransferOptions = {}): ReadableStream<Uint8Array> {
+    return exportEvents(this.#inner, options);
+  }
+
+  /**
+   * Writes what another store exported, commit by commit, with the ids that the events have. An import that was
+   * interrupted left whole commits, and may be repeated: what is there already is recognised.
+   *
+   * @throws VersionConflict where a stream has other events than the export; InvalidRequest where it is no export,
+   * or ends early.
+   */
+  import(source: ReadableStream<Uint8Array>, options: TransferOptions = {}): Promise<ImportResult> {
+    return importEvents(this.#inner, source, options);
+  }
+
+  /** Walks the log: positions without a gap, versions without holes, every record readable; names what is damaged. */
+  verify(options: { signal?: AbortSignal } = {}): Promise<Verification> {
+    return verify(this.#inner, options.signal);
   }
 
   /** Ends its syncs and subscriptions and lets go of the storage. */

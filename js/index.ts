@@ -54,6 +54,9 @@ export type {
 } from './events.js';
 export { type Checkpoint, Projection, type ProjectionOptions } from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
+export type { ImportResult, TransferOptions, TransferProgress } from './store/export.js';
+export type { StoreStats } from './store/stats.js';
+export type { Damage, Verification } from './store/verify.js';
 export { partitionedStreamId } from './stream-id.js';
 export type { EventSubscription } from './subscription.js';
 export {

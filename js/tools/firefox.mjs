@@ -14,6 +14,11 @@ export async function launchFirefox(userDataDir) {
     browser: 'firefox',
     executablePath: (await requireBrowser('firefox')).browser,
     headless: true,
+    // Where a page asks for persistent storage, nobody is there to be asked.
+    extraPrefsFirefox: {
+      'dom.storageManager.prompt.testing': true,
+      'dom.storageManager.prompt.testing.allow': true,
+    },
     timeout: LAUNCH_MS,
     protocolTimeout: LAUNCH_MS,
     ...(userDataDir && { userDataDir }),

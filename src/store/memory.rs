@@ -84,6 +84,11 @@ impl MemoryBackend {
         let log = self.lock();
         if log.closed { Err(StoreError::Closed) } else { Ok(log) }
     }
+
+    #[cfg(all(target_family = "wasm", feature = "client"))]
+    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
+        self.open().map(drop)
+    }
 }
 
 impl Log {

@@ -80,6 +80,11 @@ impl LocalStore {
         self.store.backend().listen().await;
     }
 
+    /// Resolves when the store is closed, with why.
+    pub async fn closed(&self) -> JsValue {
+        to_js(self.store.backend().closed().await)
+    }
+
     /// What the store is a replica of, as JSON.
     pub async fn state(&self) -> Result<String, JsValue> {
         to_text(&self.store.backend().state().await.map_err(to_js)?)

@@ -26,6 +26,23 @@ macro_rules! either {
     };
 }
 
+impl LocalBackend {
+    /// Resolves when it is closed, with why.
+    pub(super) async fn closed(&self) -> StoreError {
+        loop {
+            let ended = self.listen();
+            if let Err(why) = self.open() {
+                return why;
+            }
+            ended.await;
+        }
+    }
+
+    fn open(&self) -> Result<(), StoreError> {
+        either!(self, backend => backend.check_open())
+    }
+}
+
 impl Backend for LocalBackend {
     async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
         either!(self, backend => backend.append(run).await)

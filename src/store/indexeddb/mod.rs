@@ -126,6 +126,12 @@ impl IndexedDbBackend {
     pub async fn delete(name: &str) -> Result<(), StoreError> {
         schema::delete(name).await
     }
+
+    /// # Errors
+    /// Why it is closed, if it is.
+    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
+        self.0.open()
+    }
 }
 
 #[cfg(feature = "contract")]
