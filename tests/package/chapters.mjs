@@ -1,0 +1,37 @@
+// The code of the guide: each chapter's blocks as programs, and what they say that they print.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT } from '../../js/tools/run.mjs';
+
+const GUIDE = path.join(ROOT, 'www', 'guide');
+const BLOCK = /(?:<!-- (run|compile): ([^>]*?) -->\n)?```tsx?\n([\s\S]*?)```/g;
+
+/**
+ * @typedef {object} Program
+ * @property {string} name
+ * @property {'run' | 'compile'} task
+ * @property {string[]} how Where it runs, or what it is.
+ * @property {string} code
+ * @property {string[]} prints What stands behind `// →` in it, in order.
+ *
+ * A block without a task of its own goes on with the one before.
+ * @returns {Program[]}
+ */
+export function programs() {
+  return readdirSync(GUIDE)
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((file) => {
+      const found = [];
+      for (const [, task, how, code] of readFileSync(path.join(GUIDE, file), 'utf8').matchAll(BLOCK)) {
+        if (task) found.push({ task, how: how.split(' '), code: '' });
+        if (found.length === 0) throw new Error(`${file} begins with a block that says not how it runs`);
+        found.at(-1).code += code;
+      }
+      return found.map((program, index) => ({
+        ...program,
+        name: `${file.replace(/\.md$/, '')}-${index + 1}`,
+        prints: [...program.code.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text),
+      }));
+    });
+}
