@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -261,7 +262,7 @@ impl WrittenCommit<WrittenEvent<Box<RawValue>>> {
 /// Metadata must be what [`EventMetadata`](crate::event::EventMetadata) can be read from.
 fn metadata(raw: Box<RawValue>) -> Result<Json, StoreError> {
     let json = Json::from_raw(raw)?;
-    json.to::<crate::event::EventMetadata>()
+    json.to::<crate::event::EventMetadata<IgnoredAny>>()
         .map_err(|error| StoreError::InvalidBatch(format!("metadata of an event: {error}")))?;
     Ok(json)
 }

@@ -1,19 +1,20 @@
 //! What a caller hands to a store: events to write, expectations, preconditions.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::{CommitId, EventId, EventMetadata, StreamId};
 use crate::version::ExpectedVersion;
 
-/// An event ready to be written.
+/// An event ready to be written; `V` as in [`EventMetadata`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct EventToWrite<E> {
+pub struct EventToWrite<E, V = Value> {
     /// The stream it goes to.
     pub stream_id: StreamId,
     /// What happened.
     pub payload: E,
     /// Who, when, why; without it the event gets a correlation id shared by its batch.
-    pub metadata: Option<EventMetadata>,
+    pub metadata: Option<EventMetadata<V>>,
     /// What the stream must look like before the batch; see [`Batch`].
     pub expected_version: ExpectedVersion,
     /// The event's id, for a write that may have to be repeated; without it the store makes one.
@@ -65,11 +66,11 @@ pub struct Precondition {
 /// stream repeats it, or, where the first pins a version, states the running one (`Exact(3)`, then `Exact(4)`).
 /// Anything else contradicts itself and is [`InvalidBatch`](crate::StoreError::InvalidBatch).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Batch<E> {
+pub struct Batch<E, V = Value> {
     /// The commit's id; without it the store makes one.
     pub commit_id: Option<CommitId>,
     /// The events, in their order.
-    pub events: Vec<EventToWrite<E>>,
+    pub events: Vec<EventToWrite<E, V>>,
     /// What must hold of streams that the batch only reads.
     pub preconditions: Vec<Precondition>,
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, Utc};
+use serde::Serialize;
 
 use super::{
     Batch, CommitId, CorrelationId, Digest, DigestBuilder, Event, EventId, EventMetadata, EventType,
@@ -73,8 +74,8 @@ impl Commit {
     ///
     /// # Errors
     /// `INVALID_BATCH`, `INVALID_PAYLOAD`, `INVALID_NAME` or `PAYLOAD_TOO_LARGE`.
-    pub fn prepare<E: Event>(
-        batch: Batch<E>,
+    pub fn prepare<E: Event, V: Serialize>(
+        batch: Batch<E, V>,
         ids: &IdGenerator,
         limits: &Limits,
         upcasters: &Upcasters,
@@ -95,8 +96,7 @@ impl Commit {
                 }
             })?;
             let correlation = correlation.get_or_insert_with(|| CorrelationId::from(id));
-            let mut metadata =
-                event.metadata.unwrap_or_else(|| EventMetadata::correlated(correlation.clone()));
+            let mut metadata = event.metadata.unwrap_or_else(|| EventMetadata::bare(correlation.clone()));
             metadata.schema_version = metadata.schema_version.max(upcasters.latest(&encoded.event_type));
             events.push(NewEvent {
                 id,

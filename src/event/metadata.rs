@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::{CausationId, CorrelationId, StoredEvent, UserId};
 
 /// What is known about how an event came to be.
+///
+/// `V` is how the values of the app's choice are held: as a tree, or as text where nobody looks into them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EventMetadata {
+pub struct EventMetadata<V = Value> {
     /// Who triggered this event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
@@ -24,7 +26,7 @@ pub struct EventMetadata {
     pub schema_version: u32,
     /// Anything else, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub custom: BTreeMap<String, Value>,
+    pub custom: BTreeMap<String, V>,
 }
 
 const fn first_schema() -> u32 {
@@ -36,6 +38,13 @@ const fn is_first_schema(version: &u32) -> bool {
     *version == 1
 }
 
+impl<V> EventMetadata<V> {
+    /// A correlation id and nothing else.
+    pub(super) const fn bare(correlation_id: CorrelationId) -> Self {
+        Self { user_id: None, correlation_id, causation_id: None, schema_version: 1, custom: BTreeMap::new() }
+    }
+}
+
 impl EventMetadata {
     /// Metadata with a fresh correlation id and nothing else.
     #[expect(clippy::new_without_default, reason = "a default should not be random")]
@@ -45,7 +54,7 @@ impl EventMetadata {
 
     /// Metadata with this correlation id and nothing else.
     pub fn correlated(correlation_id: CorrelationId) -> Self {
-        Self { user_id: None, correlation_id, causation_id: None, schema_version: 1, custom: BTreeMap::new() }
+        Self::bare(correlation_id)
     }
 
     /// States who triggered the event.

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::error::StoreError;
 use crate::event::{
     Batch, Commit, Event, EventMetadata, Json, JsonEvent, Limits, Place, RawEvent, StoredEvent, StreamEvents,
@@ -78,6 +80,15 @@ impl<B: Backend, E: Event> Store<B, E> {
         self.query(options, PAGE).await
     }
 
+    /// Writes a batch, however the values in its metadata are held.
+    pub(crate) async fn write<V: Serialize>(&self, batch: Batch<E, V>) -> Result<WriteResult, StoreError> {
+        let commit = Commit::prepare(batch, self.backend.ids(), &self.limits, &self.upcasters)?;
+        let outcome = self.backend.append(vec![commit]).await?.pop();
+        outcome
+            .ok_or_else(|| StoreError::Internal("a backend answered without an outcome".into()))?
+            .into_result()
+    }
+
     /// Follows the feed in pages of stored events.
     pub(crate) async fn follow(&self, options: SubscriptionOptions) -> Result<Follower<B>, StoreError> {
         let after = self.place(options.after).await?;
@@ -149,11 +160,7 @@ impl<B: Backend, E: Event> EventStore for Store<B, E> {
     }
 
     async fn write_events(&self, batch: impl Into<Batch<E>> + MaybeSend) -> Result<WriteResult, StoreError> {
-        let commit = Commit::prepare(batch.into(), self.backend.ids(), &self.limits, &self.upcasters)?;
-        let outcome = self.backend.append(vec![commit]).await?.pop();
-        outcome
-            .ok_or_else(|| StoreError::Internal("a backend answered without an outcome".into()))?
-            .into_result()
+        self.write(batch.into()).await
     }
 
     async fn subscribe(&self, options: SubscriptionOptions) -> Result<EventSubscription<E>, StoreError> {

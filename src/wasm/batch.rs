@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::StoreError;
@@ -44,11 +43,11 @@ struct WrittenMetadata {
     causation_id: Option<CausationId>,
     schema_version: Option<u32>,
     #[serde(default)]
-    custom: BTreeMap<String, Value>,
+    custom: BTreeMap<String, Box<RawValue>>,
 }
 
 impl WrittenMetadata {
-    fn complete(self, shared: &CorrelationId) -> EventMetadata {
+    fn complete(self, shared: &CorrelationId) -> EventMetadata<Box<RawValue>> {
         EventMetadata {
             user_id: self.user_id,
             correlation_id: self.correlation_id.unwrap_or_else(|| shared.clone()),
@@ -66,8 +65,11 @@ struct WrittenPrecondition {
     expected_version: ExpectedVersion,
 }
 
+/// A batch whose metadata holds the app's values as text.
+pub(super) type TextBatch = Batch<JsonEvent, Box<RawValue>>;
+
 /// Reads a batch.
-pub(super) fn read(text: &str) -> Result<Batch<JsonEvent>, StoreError> {
+pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
     let written: WrittenBatch =
         serde_json::from_str(text).map_err(|error| StoreError::InvalidBatch(error.to_string()))?;
     // Where the ids are given the write may be repeated, and then it must have the same content.

@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::{RawEvent, StreamId};
-use crate::store::{Backend, EventStore as _, FeedSlice, Follower, Store, StreamSlice};
+use crate::store::{Backend, FeedSlice, Follower, Store, StreamSlice};
 use crate::version::{Cursor, EventVersion, Position};
 
 use super::batch;
@@ -44,7 +44,7 @@ impl From<FeedSlice> for WrittenPage {
 /// Writes a batch, given as JSON; answers with what it did, as JSON.
 pub(super) async fn write_events<B: Backend>(store: &Store<B>, batch: &str) -> Result<String, JsValue> {
     let batch = batch::read(batch).map_err(to_js)?;
-    let written = store.write_events(batch).await.map_err(to_js)?;
+    let written = store.write(batch).await.map_err(to_js)?;
     to_text(&written)
 }
 
