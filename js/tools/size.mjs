@@ -15,7 +15,10 @@ import { Failure, main, say } from './step.mjs';
  */
 const BUDGETS = {
   '.': { budget: 275_000, target: 60_000 },
-  './server': { budget: 190_000 },
+  './server': { budget: 205_000 },
+  './testing': { budget: 5_000 },
+  // The module as base64, for where it cannot be a file: brotli does not undo that.
+  './wasm/inline': { budget: 345_000 },
 };
 
 /**
