@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use eventcore_web::StoreError;
 use eventcore_web::event::{Batch, EventId, EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
-use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore};
+use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore, SCHEMA_VERSION};
 use eventcore_web::store::{Backend, EventStore, Query, ReadOptions};
 use eventcore_web::testing::contract;
 use eventcore_web::version::{Cursor, EventVersion, ExpectedVersion, Position, Positions};
@@ -297,7 +297,10 @@ async fn a_schema_of_a_newer_version_is_refused() {
         let store = schema::store(config).await?;
         let admin = connect().await;
         admin.batch_execute(&format!("update {quoted}.endpoint set schema_version = 99")).await.unwrap();
-        assert_eq!(store.initialize().await, Err(StoreError::SchemaTooNew { found: 99, known: 1 }));
+        assert_eq!(
+            store.initialize().await,
+            Err(StoreError::SchemaTooNew { found: 99, known: SCHEMA_VERSION })
+        );
         Ok(())
     })
     .await;

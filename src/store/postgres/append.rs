@@ -208,7 +208,11 @@ async fn lock<S: SqlSession>(
     let mut answers = answers.into_iter().skip(1);
     let locked = answers.next().and_then(|rows| rows.into_iter().next());
     let locked = locked.ok_or_else(|| SqlError::unexpected("the space has no row"))?;
-    let head = Columns::from(locked).position()?;
+    let mut locked = Columns::from(locked);
+    let head = locked.position()?;
+    if locked.parse()? {
+        return Err(StoreError::SpaceErased(space.clone()).into());
+    }
     let mut known = Known::default();
     for row in answers.next().unwrap_or_default() {
         let mut columns = Columns::from(row);

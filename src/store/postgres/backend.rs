@@ -71,6 +71,10 @@ impl<C: SqlClient> PostgresBackend<C> {
         if self.is_closed() { Err(StoreError::Closed) } else { Ok(()) }
     }
 
+    fn not_erased(&self, columns: &mut Columns) -> Result<(), StoreError> {
+        if columns.parse()? { Err(StoreError::SpaceErased(self.space.clone())) } else { Ok(()) }
+    }
+
     /// Writes runs that wait, as many as one transaction takes.
     async fn write_waiting(&self) {
         let taken = self.queue.take();
@@ -168,6 +172,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
             let slice =
                 slice.ok_or_else(|| StoreError::Internal("a stream that was not asked for".into()))?;
             slice.version = columns.version()?;
+            self.not_erased(&mut columns)?;
             slice.events.extend(columns.event()?);
         }
         for slice in &mut slices {
@@ -199,6 +204,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         for row in rows {
             let mut columns = Columns::from(row);
             head = columns.position()?;
+            self.not_erased(&mut columns)?;
             events.extend(columns.event()?);
         }
         in_order(&mut events, query);

@@ -81,6 +81,11 @@ pub(super) fn appended(space: &SpaceId, head: Position) -> String {
 #[derive(Default)]
 struct Followed(Mutex<State>);
 
+/// What is said on the channel about a space that is gone.
+pub(super) fn erased(space: &SpaceId) -> String {
+    format!("erased {space}")
+}
+
 #[derive(Default)]
 struct State {
     signals: HashMap<SpaceId, Weak<Signal>>,

@@ -7,13 +7,16 @@ use super::columns::Columns;
 use super::sql::Sql;
 
 /// The statements of each version of the tables, in order. What was released is never changed.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    include_str!("sql/schema/001-endpoint.sql"),
-    include_str!("sql/schema/001-identity.sql"),
-    include_str!("sql/schema/001-spaces.sql"),
-    include_str!("sql/schema/001-streams.sql"),
-    include_str!("sql/schema/001-events.sql"),
-]];
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        include_str!("sql/schema/001-endpoint.sql"),
+        include_str!("sql/schema/001-identity.sql"),
+        include_str!("sql/schema/001-spaces.sql"),
+        include_str!("sql/schema/001-streams.sql"),
+        include_str!("sql/schema/001-events.sql"),
+    ],
+    &[include_str!("sql/schema/002-erased.sql")],
+];
 
 /// The version of the tables that this library knows.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;

@@ -16,6 +16,7 @@ mod migrate;
 #[cfg(feature = "server")]
 mod native;
 mod queue;
+mod retention;
 mod spaces;
 mod sql;
 #[cfg(feature = "server")]

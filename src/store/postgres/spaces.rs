@@ -21,9 +21,9 @@ const IDENTITY_MS: u64 = 1_000;
 
 /// The spaces of one schema. Appends to a space from one process share transactions, so use one of these.
 pub struct PostgresSpaces<C> {
-    client: Arc<C>,
-    sql: Arc<Sql>,
-    listener: Arc<Listener<C>>,
+    pub(super) client: Arc<C>,
+    pub(super) sql: Arc<Sql>,
+    pub(super) listener: Arc<Listener<C>>,
     logs: Mutex<HashMap<SpaceId, Arc<PostgresBackend<C>>>>,
     /// The identity, and when it was read.
     identity: Mutex<Option<(String, u64)>>,

@@ -47,6 +47,7 @@ sql! {
     read_feed: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "asc";
     read_feed_backwards: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "desc";
     locate: "locate.sql";
+    erase: "erase.sql";
     notify: "notify.sql";
     backend_id: "backend-id.sql";
     schema_lock: "schema/lock.sql";
