@@ -68,7 +68,8 @@ export async function launchChromiumProfile(userDataDir) {
 /** An empty profile folder, and how to remove it. */
 export function freshProfile() {
   const userDataDir = mkdtempSync(path.join(tmpdir(), 'eventcore-profile-'));
-  const remove = () => rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  // A browser's last processes may outlive its first one by a moment.
+  const remove = () => rmSync(userDataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   process.once('exit', remove);
   return {
     userDataDir,

@@ -20,14 +20,10 @@ import { launchWebKit } from './webkit.mjs';
 
 const LAUNCH = { chromium: launchChromiumProfile, firefox: launchFirefox, webkit: launchWebKit };
 
-/** Browsers whose storage outlives them, in a profile's folder; WebKit keeps none that is driven. */
-export const KEEPS_PROFILES = ['chromium', 'firefox'];
-
 /**
- * Starts a browser over a profile folder, or over none, and then with empty storage.
- * @param {string} name @param {string} [userDataDir]
+ * Starts a browser with empty storage. @param {string} name
  * @returns {Promise<Browser>}
  */
-export function launchBrowser(name, userDataDir) {
-  return LAUNCH[name](userDataDir);
+export function launchBrowser(name) {
+  return LAUNCH[name]();
 }

@@ -5,11 +5,8 @@ import { requireBrowser } from './browsers.mjs';
 import { LAUNCH_MS } from './chromium.mjs';
 import { killGroup } from './run.mjs';
 
-/**
- * Pages over a profile folder, in the manner of `drivers.mjs`; each is puppeteer's own.
- * @param {string} [userDataDir]
- */
-export async function launchFirefox(userDataDir) {
+/** Pages in the manner of `drivers.mjs`; each is puppeteer's own. Its storage ends with it. */
+export async function launchFirefox() {
   const browser = await launch({
     browser: 'firefox',
     executablePath: (await requireBrowser('firefox')).browser,
@@ -21,7 +18,6 @@ export async function launchFirefox(userDataDir) {
     },
     timeout: LAUNCH_MS,
     protocolTimeout: LAUNCH_MS,
-    ...(userDataDir && { userDataDir }),
   });
   const child = browser.process();
   const gone = new Promise((resolve) => child.once('exit', resolve));
@@ -33,6 +29,7 @@ export async function launchFirefox(userDataDir) {
     },
     async close() {
       await browser.close();
+      await gone;
     },
     async kill() {
       killGroup(child.pid);
