@@ -1,5 +1,6 @@
 //! The endpoint behind a connection that loses, repeats, delays and reorders.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use event_listener::EventListener;
@@ -138,6 +139,8 @@ pub struct Connection {
     pub late: Arc<Mutex<Vec<Request>>>,
     /// Commits that the app gave up.
     pub dropped: Arc<Mutex<Vec<CommitId>>>,
+    /// Commits that it was asked about.
+    pub asked: Arc<Mutex<HashSet<CommitId>>>,
     pub off: Off,
 }
 
@@ -156,6 +159,7 @@ impl Connection {
 
     /// What an app might decide.
     pub fn decide(&self, commit: CommitId) -> Resolution {
+        self.asked.lock().unwrap().insert(commit);
         match self.chance.below(4) {
             0 => {
                 self.dropped.lock().unwrap().push(commit);

@@ -12,6 +12,8 @@ use futures_util::FutureExt;
 pub struct Memory {
     /// Events whose write was acknowledged, by commit.
     pub acknowledged: HashMap<CommitId, Vec<EventId>>,
+    /// What each commit was decided upon: the events of the streams that it expects at a version.
+    pub seen: HashMap<CommitId, Vec<(StreamId, Vec<EventId>)>>,
     /// Its commits in the order in which they entered the outbox.
     order: Vec<CommitId>,
     known: HashSet<CommitId>,
@@ -98,6 +100,29 @@ impl Memory {
             true => Ok(()),
             false => Err(format!("commits were made as {expected:?} and stand as {confirmed:?}")),
         }
+    }
+
+    /// What was confirmed without a question to the app stands upon exactly what it was decided upon.
+    pub fn check_decisions(&self, truth: &[RawEvent], asked: &HashSet<CommitId>) -> Result<(), String> {
+        let mut history: HashMap<&StreamId, Vec<EventId>> = HashMap::new();
+        for events in truth.chunk_by(|one, other| one.commit_id == other.commit_id) {
+            let commit = events[0].commit_id;
+            for (stream, seen) in
+                self.seen.get(&commit).filter(|_| !asked.contains(&commit)).into_iter().flatten()
+            {
+                let there = history.get(stream).map_or(&[][..], Vec::as_slice);
+                if there != seen.as_slice() {
+                    return Err(format!(
+                        "commit {commit} was decided upon {seen:?} of {stream:?}, stands upon {there:?}, and nobody \
+                         was asked"
+                    ));
+                }
+            }
+            for event in events {
+                history.entry(&event.stream_id).or_default().push(event.id);
+            }
+        }
+        Ok(())
     }
 
     /// Every acknowledged event that was not given up stands in the endpoint's log, once.

@@ -55,6 +55,7 @@ pub struct World {
     devices: Vec<Device>,
     late: Arc<Mutex<Vec<eventcore_web::endpoint::Request>>>,
     dropped: Arc<Mutex<Vec<CommitId>>>,
+    asked: Arc<Mutex<HashSet<CommitId>>>,
     trace: Vec<String>,
     restored: bool,
     log_changed: Option<EventListener>,
@@ -73,6 +74,7 @@ impl World {
             devices: Vec::new(),
             late: Arc::default(),
             dropped: Arc::default(),
+            asked: Arc::default(),
             trace: Vec::new(),
             restored: false,
             log_changed: None,
@@ -118,6 +120,7 @@ impl World {
             chance: self.chance.clone(),
             late: Arc::clone(&self.late),
             dropped: Arc::clone(&self.dropped),
+            asked: Arc::clone(&self.asked),
             off: self.off,
         };
         let disk = Arc::new(Disk::new(Arc::clone(&memory), self.executor.time.clone(), self.off));
@@ -205,12 +208,17 @@ impl World {
             let Ok(read) = store.read_streams(&streams, ReadOptions::default()).await else { return };
             let mut events = Vec::new();
             let mut preconditions = Vec::new();
+            let mut seen = Vec::new();
             for (number, stream) in read.into_iter().enumerate() {
                 let expected = match chance.below(4) {
                     0 => ExpectedVersion::NoCheck,
                     1 if !stream.version.is_zero() => ExpectedVersion::Any,
                     _ => ExpectedVersion::Exact(stream.version),
                 };
+                if matches!(expected, ExpectedVersion::Exact(_)) {
+                    let events = stream.events.iter().map(|event| event.id).collect();
+                    seen.push((stream.stream_id.clone(), events));
+                }
                 if number > 0 && chance.percent(40) {
                     preconditions.push((stream.stream_id, expected));
                     continue;
@@ -225,7 +233,9 @@ impl World {
             }
             match store.write_events(batch).await {
                 Ok(result) => {
-                    judge.lock().unwrap().acknowledged.insert(result.commit_id, result.event_ids);
+                    let mut judge = judge.lock().unwrap();
+                    judge.seen.insert(result.commit_id, seen);
+                    judge.acknowledged.insert(result.commit_id, result.event_ids);
                 }
                 // Another write of the same replica was faster.
                 Err(StoreError::VersionConflict(_)) => {}
@@ -326,6 +336,9 @@ impl World {
             }
             let verdict = judge.check(&self.devices[at].memory, &truth, &dropped);
             let verdict = verdict.and_then(|()| judge.check_order(&truth));
+            let asked = self.asked.lock().unwrap();
+            let verdict = verdict.and_then(|()| judge.check_decisions(&truth, &asked));
+            drop(asked);
             drop(judge);
             if let Err(why) = verdict {
                 return self.fail(format!("replica {at}: {why}"));
