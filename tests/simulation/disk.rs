@@ -7,7 +7,7 @@ use eventcore_web::StoreError;
 use eventcore_web::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
 use eventcore_web::store::memory::MemoryBackend;
 use eventcore_web::store::{
-    Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
+    Backend, FeedSlice, OutboxCommit, Query, Refusal, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
 };
 use eventcore_web::version::{Cursor, Outcome};
 
@@ -94,10 +94,29 @@ impl Replica for Disk {
     }
 
     async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
-        slowly!(self, self.memory.rewrite(rewrites))
+        let count = slowly!(self, self.memory.rewrite(rewrites))?;
+        if self.off == Off::LeftBehind {
+            self.unmark().await?;
+        }
+        Ok(count)
     }
 
     async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
         slowly!(self, self.memory.rewind(to))
+    }
+}
+
+impl Disk {
+    /// Makes every commit that was left behind look as if it were not.
+    async fn unmark(&self) -> Result<(), StoreError> {
+        loop {
+            let outbox = self.memory.outbox(usize::MAX, usize::MAX).await?.into_iter();
+            let marked = outbox.filter(|it| matches!(it.refused, Some(Refusal::Behind { asked: false, .. })));
+            let marked: Vec<_> = marked.map(|it| (it.commit.id(), Rewrite::Replace(it.commit))).collect();
+            if marked.is_empty() {
+                return Ok(());
+            }
+            self.memory.rewrite(marked).await?;
+        }
     }
 }

@@ -14,6 +14,8 @@ pub enum Off {
     AtomicAcknowledgement,
     /// The endpoint goes on after a commit that it refused.
     Order,
+    /// A resolved conflict leaves nothing behind it marked.
+    LeftBehind,
     /// A replica does not look at who answers.
     ResetCheck,
 }

@@ -79,6 +79,11 @@ fn an_endpoint_that_goes_on_after_a_refusal_is_caught() {
 }
 
 #[test]
+fn a_commit_that_a_resolution_leaves_behind_unmarked_is_caught() {
+    caught(Off::LeftBehind);
+}
+
+#[test]
 fn a_replica_that_does_not_notice_a_reset_is_caught() {
     caught(Off::ResetCheck);
 }
