@@ -18,6 +18,7 @@ import type {
   WriteResult,
 } from './events.js';
 import { client } from './load/client.js';
+import { type Packed, unpackFeed, unpackStream } from './records.js';
 import { exportEvents, type ImportResult, importEvents, type TransferOptions } from './store/export.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
@@ -169,10 +170,12 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
-    const reading = rethrown(this.#inner.readStreams([...streamIds], selection));
+    const packed: Packed[] = [];
+    const reading = rethrown(this.#inner.readStreams([...streamIds], selection, packed));
     const streams = JSON.parse(await abortable(reading, signal)) as StreamEvents<M>[];
-    for (const stream of streams) {
-      const events = this.#decode(stream.events);
+    for (const [index, stream] of streams.entries()) {
+      const confirmed = unpackStream<M>(packed[index] ?? [], stream.streamId);
+      const events = this.#decode(confirmed.concat(stream.events));
       stream.events = events instanceof Promise ? await events : events;
     }
     return streams;
@@ -190,9 +193,10 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   async readAllEvents(options: ReadOptions<M> = {}): Promise<FeedPage<M>> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
-    const reading = rethrown(this.#inner.readAllEvents(selection));
+    const packed: Packed = [];
+    const reading = rethrown(this.#inner.readAllEvents(selection, packed));
     const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
-    const events = this.#decode(page.events);
+    const events = this.#decode(unpackFeed<M>(packed).concat(page.events));
     page.events = events instanceof Promise ? await events : events;
     return page;
   }

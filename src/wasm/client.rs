@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
+use crate::event::StreamId;
 use crate::store::indexeddb::{Durability, IndexedDbBackend};
-use crate::store::{Backend, Replica, Store};
+use crate::store::{Backend, Query, Replica, Store};
 
 use super::error::{to_js, to_text};
 use super::face::{self, Following};
@@ -58,16 +60,26 @@ impl LocalStore {
         face::write_events(&self.store, batch).await
     }
 
-    /// Reads streams; answers with a JSON array in the order asked for.
+    /// Reads streams; answers with a JSON array in the order asked for. Where `packed` is given, an array per
+    /// stream is put there of records that `js/records.ts` reads; their events precede those of the answer.
     #[wasm_bindgen(js_name = readStreams)]
-    pub async fn read_streams(&self, ids: Vec<String>, options: JsValue) -> Result<String, JsValue> {
-        face::read_streams(&self.store, ids, options).await
+    pub async fn read_streams(
+        &self,
+        ids: Vec<String>,
+        options: JsValue,
+        packed: Option<Array>,
+    ) -> Result<String, JsValue> {
+        let read = async |log: &LocalBackend, ids: &[StreamId], query: &Query| {
+            log.read_streams_packed(ids, query, packed).await
+        };
+        face::read_streams(&self.store, ids, options, read).await
     }
 
-    /// Reads a page of the feed; answers with it as JSON.
+    /// Reads a page of the feed; answers with it as JSON. Where `packed` is given, records are put there.
     #[wasm_bindgen(js_name = readAllEvents)]
-    pub async fn read_all_events(&self, options: JsValue) -> Result<String, JsValue> {
-        face::read_all_events(&self.store, options).await
+    pub async fn read_all_events(&self, options: JsValue, packed: Option<Array>) -> Result<String, JsValue> {
+        let read = async |log: &LocalBackend, query: &Query| log.read_feed_packed(query, packed).await;
+        face::read_all_events(&self.store, options, read).await
     }
 
     /// Follows the feed.

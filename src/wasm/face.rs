@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::{RawEvent, StreamId};
-use crate::store::{Backend, FeedSlice, Follower, Store, StreamSlice};
+use crate::store::{Backend, FeedSlice, Follower, Query, Store, StreamSlice};
 use crate::version::{Cursor, EventVersion, Position};
 
 use super::batch;
@@ -48,13 +48,18 @@ pub(super) async fn write_events<B: Backend>(store: &Store<B>, batch: &str) -> R
     to_text(&written)
 }
 
-/// Reads streams; answers with a JSON array in the order asked for.
+/// Reads streams by `read`; answers with a JSON array in the order asked for.
 pub(super) async fn read_streams<B: Backend>(
     store: &Store<B>,
     ids: Vec<String>,
     options: JsValue,
+    read: impl AsyncFnOnce(&B, &[StreamId], &Query) -> Result<Vec<StreamSlice>, StoreError>,
 ) -> Result<String, JsValue> {
-    let (ids, slices) = slices(store, ids, options).await.map_err(to_js)?;
+    let ids = ids.iter().map(|id| Ok(id.parse()?)).collect::<Result<Vec<StreamId>, StoreError>>();
+    let ids = ids.map_err(to_js)?;
+    let options = Options::read(options).and_then(Options::for_reading).map_err(to_js)?;
+    let query = store.stream_query(options).await.map_err(to_js)?;
+    let slices = read(store.backend(), &ids, &query).await.map_err(to_js)?;
     let streams = ids.iter().zip(slices).map(|(stream_id, StreamSlice { version, events })| WrittenStream {
         stream_id,
         version,
@@ -63,29 +68,16 @@ pub(super) async fn read_streams<B: Backend>(
     to_text(&streams.collect::<Vec<_>>())
 }
 
-async fn slices<B: Backend>(
-    store: &Store<B>,
-    ids: Vec<String>,
-    options: JsValue,
-) -> Result<(Vec<StreamId>, Vec<StreamSlice>), StoreError> {
-    let ids = ids.iter().map(|id| Ok(id.parse()?)).collect::<Result<Vec<StreamId>, StoreError>>()?;
-    let query = store.stream_query(Options::read(options)?.for_reading()?).await?;
-    let slices = store.backend().read_streams(&ids, &query).await?;
-    Ok((ids, slices))
-}
-
-/// Reads a page of the feed; answers with it as JSON.
+/// Reads a page of the feed by `read`; answers with it as JSON.
 pub(super) async fn read_all_events<B: Backend>(
     store: &Store<B>,
     options: JsValue,
+    read: impl AsyncFnOnce(&B, &Query) -> Result<FeedSlice, StoreError>,
 ) -> Result<String, JsValue> {
-    let slice = page(store, options).await.map_err(to_js)?;
+    let options = Options::read(options).and_then(Options::for_reading).map_err(to_js)?;
+    let query = store.feed_query(options).await.map_err(to_js)?;
+    let slice = read(store.backend(), &query).await.map_err(to_js)?;
     to_text(&WrittenPage::from(slice))
-}
-
-async fn page<B: Backend>(store: &Store<B>, options: JsValue) -> Result<FeedSlice, StoreError> {
-    let query = store.feed_query(Options::read(options)?.for_reading()?).await?;
-    store.backend().read_feed(&query).await
 }
 
 /// A following of the feed.

@@ -2,6 +2,7 @@
 //! subscription and sync were compiled for each of them.
 
 use event_listener::EventListener;
+use js_sys::Array;
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
@@ -40,6 +41,31 @@ impl LocalBackend {
 
     fn open(&self) -> Result<(), StoreError> {
         either!(self, backend => backend.check_open())
+    }
+
+    /// As `read_streams`; a log in IndexedDB leaves the parsing to JavaScript where `packed` is given.
+    pub(super) async fn read_streams_packed(
+        &self,
+        streams: &[StreamId],
+        query: &Query,
+        packed: Option<Array>,
+    ) -> Result<Vec<StreamSlice>, StoreError> {
+        match (self, packed) {
+            (Self::IndexedDb(log), Some(packed)) => log.read_streams_packed(streams, query, &packed).await,
+            _ => self.read_streams(streams, query).await,
+        }
+    }
+
+    /// As `read_feed`, likewise.
+    pub(super) async fn read_feed_packed(
+        &self,
+        query: &Query,
+        packed: Option<Array>,
+    ) -> Result<FeedSlice, StoreError> {
+        match (self, packed) {
+            (Self::IndexedDb(log), Some(packed)) => log.read_feed_packed(query, &packed).await,
+            _ => self.read_feed(query).await,
+        }
     }
 }
 

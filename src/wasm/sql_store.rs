@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use wasm_bindgen::prelude::*;
 
-use crate::event::SpaceId;
+use crate::event::{SpaceId, StreamId};
 use crate::store::postgres::{PostgresBackend, PostgresSpaces, Sql};
-use crate::store::{Backend, Store};
+use crate::store::{Backend, Query, Store};
 
 use super::error::to_js;
 use super::face::{self, Following};
@@ -74,13 +74,16 @@ impl SqlStore {
     /// Reads streams; answers with a JSON array in the order asked for.
     #[wasm_bindgen(js_name = readStreams)]
     pub async fn read_streams(&self, ids: Vec<String>, options: JsValue) -> Result<String, JsValue> {
-        face::read_streams(&self.0, ids, options).await
+        let read =
+            async |log: &_, ids: &[StreamId], query: &Query| Backend::read_streams(log, ids, query).await;
+        face::read_streams(&self.0, ids, options, read).await
     }
 
     /// Reads a page of the feed; answers with it as JSON.
     #[wasm_bindgen(js_name = readAllEvents)]
     pub async fn read_all_events(&self, options: JsValue) -> Result<String, JsValue> {
-        face::read_all_events(&self.0, options).await
+        let read = async |log: &_, query: &Query| Backend::read_feed(log, query).await;
+        face::read_all_events(&self.0, options, read).await
     }
 
     /// Follows the feed.

@@ -134,6 +134,27 @@ impl IndexedDbBackend {
     }
 }
 
+/// Readings for a reader that parses records itself: their texts are put into an array, as `read` says, and
+/// only the events that follow them are answered.
+impl IndexedDbBackend {
+    pub(crate) async fn read_streams_packed(
+        &self,
+        streams: &[StreamId],
+        query: &Query,
+        packed: &js_sys::Array,
+    ) -> Result<Vec<StreamSlice>, StoreError> {
+        self.0.read_streams(streams, query, Some(packed)).await
+    }
+
+    pub(crate) async fn read_feed_packed(
+        &self,
+        query: &Query,
+        packed: &js_sys::Array,
+    ) -> Result<FeedSlice, StoreError> {
+        self.0.read_feed(query, Some(packed)).await
+    }
+}
+
 #[cfg(feature = "contract")]
 impl IndexedDbBackend {
     /// Writes to every store and drops the transaction, as a write does that fails half-way.
@@ -215,11 +236,11 @@ impl Backend for IndexedDbBackend {
         streams: &[StreamId],
         query: &Query,
     ) -> Result<Vec<StreamSlice>, StoreError> {
-        self.0.read_streams(streams, query).await
+        self.0.read_streams(streams, query, None).await
     }
 
     async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
-        self.0.read_feed(query).await
+        self.0.read_feed(query, None).await
     }
 
     async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {

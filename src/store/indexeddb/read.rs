@@ -14,7 +14,7 @@ use web_sys::IdbCursor;
 use super::Inner;
 use super::cache::{Outbox, stream_range};
 use super::failure::{failed, thrown};
-use super::records::{self, Record, State, moment, number, stream_key};
+use super::records::{self, Lying, Record, State, moment, number, stream_key};
 use super::schema::{BY_MOMENT, BY_STREAM, LOG};
 use super::transaction::{Answer, Transaction};
 use crate::error::StoreError;
@@ -30,10 +30,12 @@ const WINDOW: (u64, u64) = (64, 4_096);
 const PIPELINE: usize = 64;
 
 impl Inner {
+    /// With `packed`, an array per stream of what its records hold is put there; see [`Page::packed`].
     pub(super) async fn read_streams(
         &self,
         streams: &[StreamId],
         query: &Query,
+        packed: Option<&Array>,
     ) -> Result<Vec<StreamSlice>, StoreError> {
         let transaction = self.begin_read()?;
         let state = self.state(&transaction).await?;
@@ -41,16 +43,26 @@ impl Inner {
         let heads = self.heads(&transaction, &state, streams.iter()).await?;
         let slices = streams.iter().map(|stream| {
             let head = heads.get(stream).copied().unwrap_or_default();
-            slice(&transaction, &outbox, stream, head, query)
+            let packed = packed.map(|packed| {
+                let of_stream = Array::new();
+                packed.push(&of_stream);
+                of_stream
+            });
+            slice(&transaction, &outbox, stream, head, Page::new(query, packed))
         });
         try_join_all(slices).await
     }
 
-    pub(super) async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
+    /// With `packed`, what the records hold is put there; see [`Page::packed`].
+    pub(super) async fn read_feed(
+        &self,
+        query: &Query,
+        packed: Option<&Array>,
+    ) -> Result<FeedSlice, StoreError> {
         let transaction = self.begin_read()?;
         let state = self.state(&transaction).await?;
         let outbox = self.pending(&transaction, &state, query).await?;
-        let mut page = Page { query, events: Vec::new() };
+        let mut page = Page::new(query, packed.cloned());
         match (query.backwards, query.after) {
             (false, Some(Place::Pending(_))) => page.take(outbox.events.iter().cloned()),
             (false, after) => {
@@ -65,7 +77,15 @@ impl Inner {
                 feed_backwards(&transaction, before, &mut page).await?;
             }
         }
-        Ok(FeedSlice::of(page.events, query, state.head))
+        let (last, is_full) = (page.last_packed, page.is_full());
+        let mut slice = FeedSlice::of(page.events, query, state.head);
+        if let Some(last) = last {
+            slice.complete = !is_full;
+            if is_full && slice.events.is_empty() {
+                slice.cursor = last.into();
+            }
+        }
+        Ok(slice)
     }
 
     pub(super) async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
@@ -131,15 +151,42 @@ impl Inner {
 struct Page<'a> {
     query: &'a Query,
     events: Vec<RawEvent>,
+    /// Where the reader parses records itself: for each record its text, its first position, how many events
+    /// it holds, and which of them are wanted, from and to (counted from 1 in the record for the feed,
+    /// versions for a stream). They precede `events`.
+    packed: Option<Array>,
+    packed_events: usize,
+    last_packed: Option<Position>,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    fn new(query: &'a Query, packed: Option<Array>) -> Self {
+        // What selects by content has to be read here.
+        let is_plain = !query.backwards && query.event_types.is_empty() && query.stream_prefix.is_empty();
+        let packed = packed.filter(|_| is_plain);
+        Self { query, events: Vec::new(), packed, packed_events: 0, last_packed: None }
+    }
+
+    fn room(&self) -> usize {
+        self.query.max_events.saturating_sub(self.packed_events + self.events.len())
+    }
+
     fn is_full(&self) -> bool {
-        self.events.len() >= self.query.max_events
+        self.room() == 0
+    }
+
+    /// Takes events of a record that is not read, from one to another, both counted from 1.
+    fn pack(&mut self, packed: &Array, record: &Lying, from: u64, to: u64) -> Result<(), StoreError> {
+        let to = to.min(from.saturating_add(self.room() as u64 - 1));
+        self.packed_events += (to - from + 1) as usize;
+        for part in record.parts()?.into_iter().chain([number(from).into(), number(to).into()]) {
+            packed.push(&part);
+        }
+        Ok(())
     }
 
     fn take(&mut self, events: impl Iterator<Item = RawEvent>) {
-        let room = self.query.max_events.saturating_sub(self.events.len());
+        let room = self.room();
         self.events.extend(events.filter(|event| self.query.wants(event)).take(room));
     }
 }
@@ -151,6 +198,7 @@ async fn feed(
     head: Position,
     page: &mut Page<'_>,
 ) -> Result<(), StoreError> {
+    let packed = page.packed.clone().filter(|_| selects_all_versions(page.query));
     let mut window = first_window(page.query);
     let mut from = after.next();
     if !after.is_zero() && from <= head {
@@ -159,12 +207,44 @@ async fn feed(
     while from <= head && !page.is_full() {
         let end = Position::new(from.get() + window);
         let range = KeyRange::bound(&key(from), &key(end), None, Some(true)).map_err(failed)?;
-        let records = records::records(transaction.get_all(LOG, range, None)?.await?)?;
-        from = records.last().map(Record::end).ok_or_else(|| hole(from))?;
-        page.take(records.into_iter().flat_map(|record| record.events));
+        let values = transaction.get_all(LOG, range, None)?.await?;
+        match &packed {
+            Some(packed) => from = pack_feed(packed, values, after, page)?.ok_or_else(|| hole(from))?,
+            None => {
+                let records = records::records(values)?;
+                from = records.last().map(Record::end).ok_or_else(|| hole(from))?;
+                page.take(records.into_iter().flat_map(|record| record.events));
+            }
+        }
         window = (window * 2).min(WINDOW.1);
     }
     Ok(())
+}
+
+fn selects_all_versions(query: &Query) -> bool {
+    query.from_version <= EventVersion::ZERO.next() && query.to_version == EventVersion::MAX
+}
+
+/// Takes what these records hold behind a position; answers with the position behind the last one taken.
+fn pack_feed(
+    packed: &Array,
+    values: JsValue,
+    after: Position,
+    page: &mut Page<'_>,
+) -> Result<Option<Position>, StoreError> {
+    let mut end = None;
+    for value in values.unchecked_into::<Array>() {
+        let record = Lying::of(value)?;
+        let (first, count) = (record.first()?, record.count()?);
+        let from = (after.get() + 1).saturating_sub(first.get()) + 1;
+        if from <= count && !page.is_full() {
+            let before = page.packed_events as u64;
+            page.pack(packed, &record, from, count)?;
+            page.last_packed = first.plus(from + page.packed_events as u64 - before - 2);
+        }
+        end = first.plus(count);
+    }
+    Ok(end)
 }
 
 /// The confirmed events before a position, the last first.
@@ -214,12 +294,11 @@ async fn slice(
     outbox: &Outbox,
     stream: &StreamId,
     head: EventVersion,
-    query: &Query,
+    mut page: Page<'_>,
 ) -> Result<StreamSlice, StoreError> {
     let version = outbox.heads.get(stream).copied().unwrap_or(head);
-    let mut page = Page { query, events: Vec::new() };
     let pending = outbox.events.iter().filter(|event| event.stream_id == *stream);
-    if query.backwards {
+    if page.query.backwards {
         page.take(pending.rev().cloned());
         confirmed_backwards(transaction, stream, head, &mut page).await?;
     } else {
@@ -236,19 +315,50 @@ async fn confirmed(
     page: &mut Page<'_>,
 ) -> Result<(), StoreError> {
     let index = transaction.index(LOG, BY_STREAM)?;
+    let packed = page.packed.clone().filter(|_| page.query.after.is_none());
     let last = head.min(page.query.to_version);
     let mut from = page.query.from_version.max(EventVersion::ZERO.next());
     let mut limit = RECORDS.0;
     while from <= last && !page.is_full() {
         let range = stream_range(stream, number(from.get()))?;
         let answer = Answer::of(index.get_all(Some(range.into()), Some(limit)).map_err(failed)?);
-        let events = events_of(records::records(answer.await?)?, stream);
-        let Some(read) = events.last().map(|event| event.version) else { break };
+        let values = answer.await?;
+        let read = match &packed {
+            Some(packed) => pack_stream(packed, values, stream, from, last, page)?,
+            None => {
+                let events = events_of(records::records(values)?, stream);
+                let read = events.last().map(|event| event.version);
+                page.take(events.into_iter());
+                read
+            }
+        };
+        let Some(read) = read else { break };
         from = read.next();
-        page.take(events.into_iter());
         limit = (limit * 2).min(RECORDS.1);
     }
     Ok(())
+}
+
+/// Takes the versions of a stream from one on that these records hold; answers with the last that they hold.
+fn pack_stream(
+    packed: &Array,
+    values: JsValue,
+    stream: &StreamId,
+    mut from: EventVersion,
+    last: EventVersion,
+    page: &mut Page<'_>,
+) -> Result<Option<EventVersion>, StoreError> {
+    let mut read = None;
+    for value in values.unchecked_into::<Array>() {
+        let record = Lying::of(value)?;
+        let held = record.last_version(stream)?;
+        if from <= held.min(last) && !page.is_full() {
+            page.pack(packed, &record, from.get(), held.min(last).get())?;
+        }
+        from = held.next();
+        read = Some(held);
+    }
+    Ok(read)
 }
 
 async fn confirmed_backwards(

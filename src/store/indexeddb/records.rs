@@ -40,6 +40,8 @@ extern "C" {
     fn n(this: &Value) -> JsValue;
     #[wasm_bindgen(method, setter)]
     fn set_n(this: &Value, count: f64);
+    #[wasm_bindgen(method, getter)]
+    fn s(this: &Value) -> JsValue;
     #[wasm_bindgen(method, setter)]
     fn set_s(this: &Value, streams: &Array);
     #[wasm_bindgen(method, setter)]
@@ -228,6 +230,53 @@ impl Record {
             Some(count) if count == number(record.events.len() as u64) => Ok(record),
             _ => Err(corrupt(&"it does not hold as many events as it says")),
         }
+    }
+}
+
+/// A record as it lies, its text not read.
+pub(super) struct Lying(Value);
+
+impl Lying {
+    pub(super) fn of(value: JsValue) -> Result<Self, StoreError> {
+        let value = value.unchecked_into::<Value>();
+        if value.is_falsy() { Err(corrupt(LOG, "?", &"a record is no object")) } else { Ok(Self(value)) }
+    }
+
+    /// The position of its first event.
+    pub(super) fn first(&self) -> Result<Position, StoreError> {
+        let first = self.0.p().as_f64().ok_or_else(|| corrupt(LOG, "?", &"a record has no position"))?;
+        // A position is a whole number that a double holds.
+        Ok(Position::new(first as u64))
+    }
+
+    /// How many events it holds.
+    pub(super) fn count(&self) -> Result<u64, StoreError> {
+        self.0.n().as_f64().map(|count| count as u64).ok_or_else(|| self.corrupt("it has no count"))
+    }
+
+    /// Its text, its first position and how many events it holds.
+    pub(super) fn parts(&self) -> Result<[JsValue; 3], StoreError> {
+        let (text, first, count) = (self.0.t(), self.first()?, self.count()?);
+        if !text.is_string() {
+            return Err(self.corrupt("it has no text"));
+        }
+        Ok([text, number(first.get()).into(), number(count).into()])
+    }
+
+    /// The last version of a stream that it holds.
+    pub(super) fn last_version(&self, stream: &StreamId) -> Result<EventVersion, StoreError> {
+        let streams = self.0.s();
+        let name = JsValue::from_str(stream.as_str());
+        let pairs = streams.dyn_into::<Array>().unwrap_or_default();
+        let pair = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok()).find(|it| it.get(0) == name);
+        let version = pair.and_then(|pair| pair.get(1).as_f64());
+        version
+            .map(|version| EventVersion::new(version as u64))
+            .ok_or_else(|| self.corrupt("it does not hold the stream that it is found by"))
+    }
+
+    fn corrupt(&self, fault: &str) -> StoreError {
+        corrupt(LOG, &self.first().map_or_else(|_| "?".into(), |first| first.to_string()), &fault)
     }
 }
 

@@ -1,0 +1,103 @@
+// Readings of the package, of which JavaScript parses a part and the module the rest: they agree with the memory's.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inEachBrowser } from '../support/pages.mjs';
+
+const load = (page) =>
+  page.evaluate(async () => {
+    globalThis.events = await import('/index.js');
+  });
+
+const define = (world) => {
+  test('whatever is asked for, IndexedDB answers as the memory does', async () => {
+    const different = await world.page.evaluate(async () => {
+      const { EventStore } = globalThis.events;
+      const memory = await EventStore.open('compared', { storage: 'memory' });
+      const disk = await EventStore.open('compared');
+      const [one, other] = ['a', 'a-1'];
+      // Commits of one event and of more than a record holds, over one stream and over several.
+      for (const [count, streams] of [
+        [1, [one]],
+        [300, [one]],
+        [3, [one, other]],
+        [150, [other, one, 'b']],
+        [1, [other]],
+      ]) {
+        const events = Array.from({ length: count }, (_, index) => ({
+          id: memory.newId(),
+          streamId: streams[index % streams.length],
+          type: index % 3 ? 'Often' : 'Seldom',
+          payload: { index, text: 'ä€😀', nested: [{ deep: null }] },
+          expectedVersion: 'noCheck',
+          occurredAt: new Date(index * 86_400_123),
+        }));
+        const batch = { commitId: memory.newId(), events };
+        await memory.writeEvents(batch);
+        await disk.writeEvents(batch);
+      }
+      const some = [undefined, 1, 2, 128, 129, 301, 1_000];
+      const options = [
+        {},
+        { backwards: true },
+        { eventTypes: ['Seldom'] },
+        { streamPrefix: 'a-' },
+        ...some.flatMap((maxEvents) =>
+          some.flatMap((number) => [
+            { maxEvents, after: number },
+            { maxEvents, fromVersion: number },
+            { maxEvents, toVersion: number, backwards: number === 2 },
+          ]),
+        ),
+      ].map((option) =>
+        Object.fromEntries(Object.entries(option).filter(([, value]) => value !== undefined)),
+      );
+      const readings = (store, option) =>
+        Promise.all([store.readAllEvents(option), store.readStreams([one, 'none', other, one], option)]);
+      const found = [];
+      for (const option of options) {
+        const [expected, actual] = await Promise.all([memory, disk].map((store) => readings(store, option)));
+        if (JSON.stringify(expected) !== JSON.stringify(actual)) found.push(option);
+      }
+      await Promise.all([memory.close(), disk.close()]);
+      return { found, tried: options.length };
+    });
+    assert.ok(different.tried > 100);
+    assert.deepEqual(different.found, []);
+  });
+
+  test('a record that is damaged is named by the package too, and the others are read', async () => {
+    const seen = await world.page.evaluate(async () => {
+      const { EventStore, StorageCorrupt } = globalThis.events;
+      const store = await EventStore.open('damaged');
+      for (const streamId of ['sound', 'damaged']) {
+        await store.writeEvents([{ streamId, type: 'Noted', payload: {}, expectedVersion: 'noStream' }]);
+      }
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.open('damaged');
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const transaction = request.result.transaction('log', 'readwrite');
+          const log = transaction.objectStore('log');
+          log.get(2).onsuccess = ({ target }) => log.put({ ...target.result, t: '{"commits":[]}' }, 2);
+          transaction.oncomplete = () => resolve(request.result.close());
+        };
+      });
+      const thrown = (reading) => reading.catch((error) => [error instanceof StorageCorrupt, error.message]);
+      const seen = {
+        sound: (await store.readStream('sound')).version,
+        damaged: await thrown(store.readStream('damaged')),
+        feed: await thrown(store.readAllEvents()),
+      };
+      await store.close();
+      return seen;
+    });
+    assert.equal(seen.sound, 1);
+    for (const thrown of [seen.damaged, seen.feed]) {
+      assert.equal(thrown[0], true);
+      assert.match(thrown[1], /record 2 of log/);
+    }
+  });
+};
+
+inEachBrowser('', define, { load });
