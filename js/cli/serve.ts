@@ -14,7 +14,7 @@ import { staticFiles } from './static.js';
 const HOST = '127.0.0.1';
 /** How long requests that are under way may take after a signal to stop. */
 const GRACE_MS = 5_000;
-const ENDPOINT = /^\/(v1\/|healthz$|readyz$)/;
+const ENDPOINT = /^\/(v1\/|healthz$|readyz$|openapi\.json$)/;
 
 type Handler = (request: Request) => Promise<Response>;
 

@@ -4,7 +4,7 @@ import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
 import type { EndpointHost, HostAnswer } from '../wasm/endpoint/eventcore.js';
 import { origins } from './cors.js';
-import { Followers } from './live.js';
+import { follow } from './live.js';
 import { type SqlClient, toHost } from './sql.js';
 
 /** What a request needs to be allowed. */
@@ -46,7 +46,6 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     const { EndpointHost } = await endpoint.load();
     return new EndpointHost(toHost(sql), schema);
   });
-  const followers = new Followers((space) => void load().then((host) => host.wake(space)));
 
   const answer = async (request: Request): Promise<HostAnswer> => {
     const host = await load();
@@ -79,18 +78,13 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     try {
       const live = said.takeLive();
       const headers = { ...cors.headers(request), ...headersOf(said, live !== undefined) };
-      const body = live === undefined ? said.body : followers.stream(live, spaceOf(request), request.signal);
+      const body = live === undefined ? said.body : follow(live, request.signal);
       return new Response(body, { status: said.status, headers });
     } finally {
       said.free();
     }
   };
   return Object.assign(handler, { initialize: async () => (await load()).initialize() });
-}
-
-/** The space of a request to `/v1/spaces/{space}/…` that the handler took for one. */
-function spaceOf(request: Request): string {
-  return decodeURIComponent(new URL(request.url).pathname.replace(/^\/+/, '').split('/')[2] ?? '');
 }
 
 function headersOf({ protocol, allow, retryAfter }: HostAnswer, isLive: boolean): Record<string, string> {

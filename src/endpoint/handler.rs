@@ -13,6 +13,9 @@ use super::answer::{Answer, Reply, Tally};
 use super::live::{Live, Tails};
 use super::request::{Request, Right, Route};
 
+/// What the endpoint answers to, as OpenAPI 3.1; the tests hold its answers to it.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
 /// Where an endpoint finds the logs of its spaces.
 pub trait Spaces: MaybeSend + MaybeSync {
     /// The log of one space.
@@ -148,6 +151,7 @@ impl<S: Spaces> Endpoint<S> {
                 return Reply::Live(Live::new(self.clone(), &space, after, grant.until));
             }
             Route::Health => Ok(Answer::ok(&serde_json::json!({ "status": "ok" }))),
+            Route::OpenApi => Ok(Answer { status: 200, body: OPENAPI.into(), ..Answer::default() }),
             Route::Ready => self
                 .identity()
                 .await

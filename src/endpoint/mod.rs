@@ -9,7 +9,7 @@ mod postgres;
 mod request;
 
 pub use answer::{Answer, Reply, Tally, status_of};
-pub use handler::{Endpoint, EndpointConfig, Grant, Spaces};
+pub use handler::{Endpoint, EndpointConfig, Grant, OPENAPI, Spaces};
 pub use live::{CONTENT_TYPE as LIVE_CONTENT_TYPE, HEARTBEAT, HEARTBEAT_MS, Live, PREAMBLE};
 pub use memory::MemorySpaces;
 pub use request::{Request, Right, Route};

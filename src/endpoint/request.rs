@@ -69,6 +69,8 @@ pub enum Route {
     Health,
     /// Whether it can serve.
     Ready,
+    /// What it answers to.
+    OpenApi,
 }
 
 impl Route {
@@ -77,7 +79,7 @@ impl Route {
         match self {
             Self::Push { space } => Some((space, Right::Write)),
             Self::Events { space, .. } | Self::Live { space, .. } => Some((space, Right::Read)),
-            Self::Health | Self::Ready => None,
+            Self::Health | Self::Ready | Self::OpenApi => None,
         }
     }
 }
@@ -103,6 +105,7 @@ impl Request {
         match (segments.as_slice(), self.method.as_str()) {
             (["healthz"], "GET") => Ok(Route::Health),
             (["readyz"], "GET") => Ok(Route::Ready),
+            (["openapi.json"], "GET") => Ok(Route::OpenApi),
             (["v1", "spaces", space, "push"], "POST") => Ok(Route::Push { space: self.space(space)? }),
             (["v1", "spaces", space, "events"], "GET") => {
                 let (space, after) = (self.space(space)?, Self::after(self.number("after")?)?);
@@ -117,7 +120,7 @@ impl Request {
                 };
                 Ok(Route::Live { space: self.space(space)?, after: Self::after(after)? })
             }
-            (["healthz" | "readyz"] | ["v1", "spaces", _, "events" | "live"], _) => {
+            (["healthz" | "readyz" | "openapi.json"] | ["v1", "spaces", _, "events" | "live"], _) => {
                 Err(NoRoute::MethodNotAllowed("GET"))
             }
             (["v1", "spaces", _, "push"], _) => Err(NoRoute::MethodNotAllowed("POST")),

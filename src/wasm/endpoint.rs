@@ -20,8 +20,8 @@ use crate::store::postgres::{PostgresSpaces, Sql};
 use super::error::to_js;
 use super::sql::{JsClient, SqlHost};
 
-/// Whoever asks whether the process is alive does not ask about its database.
-const HEALTH: &str = "/healthz";
+/// Whoever asks whether the process is alive, or what it answers to, does not ask about its database.
+const WITHOUT_DATABASE: [&str; 2] = ["/healthz", "/openapi.json"];
 
 type JsSpaces = PostgresSpaces<JsClient>;
 
@@ -174,7 +174,7 @@ impl EndpointHost {
         body: Vec<u8>,
         authorize: Option<Function>,
     ) -> HostAnswer {
-        if path != HEALTH
+        if !WITHOUT_DATABASE.contains(&path.as_str())
             && let Err(error) = self.initialized().await
         {
             return self.endpoint.refuse(&error).into();
@@ -192,13 +192,6 @@ impl EndpointHost {
                     closing: Wakeup::new(),
                 }),
             },
-        }
-    }
-
-    /// Tells who follows a space that somebody else may have written to it.
-    pub fn wake(&self, space: &str) {
-        if let Ok(space) = SpaceId::try_new(space) {
-            self.endpoint.spaces().space(&space).wake();
         }
     }
 

@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
+import { ERROR_CLASSES } from '../../dist/errors.js';
 import { createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
 import { startPostgres } from '../../js/tools/postgres.mjs';
 import { ROOT } from '../../js/tools/run.mjs';
 import { ADMITTED, endpointSuite } from '../support/endpoint-suite.mjs';
 import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
+import { DOCUMENT } from '../support/openapi.mjs';
 
 /** @type {Awaited<ReturnType<typeof startPostgres>>} */
 let postgres;
@@ -44,6 +46,10 @@ endpointSuite(
   },
   { canLoseDatabase: true },
 );
+
+it('documents every code that an error can have', () => {
+  assert.deepEqual(DOCUMENT.components.schemas.ErrorCode.enum, Object.keys(ERROR_CLASSES).sort());
+});
 
 describe('createSyncHandler', () => {
   /** @type {PGlite} */

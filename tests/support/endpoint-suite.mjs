@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { commit, follow, newId, send } from './http.mjs';
+import { assertDocumented, DOCUMENT, problems } from './openapi.mjs';
 
 /** The origin whose pages a host under test must admit. */
 export const ADMITTED = 'https://app.example.com';
@@ -26,7 +27,12 @@ export function endpointSuite(name, start, { canLoseDatabase = false } = {}) {
 
     /** A space that nobody wrote to. */
     const fresh = () => `space-${++spaces}`;
-    const call = (method, path, options) => send(host.url, method, path, options);
+    /** Every answer is held to the OpenAPI document. */
+    const call = async (method, path, options) => {
+      const received = await send(host.url, method, path, options);
+      if (method !== 'OPTIONS') assertDocumented(method, path, received);
+      return received;
+    };
     const push = async (space, ...commits) => {
       const body = JSON.stringify({ commits });
       const received = await call('POST', `/v1/spaces/${encodeURIComponent(space)}/push`, { body });
@@ -53,6 +59,10 @@ export function endpointSuite(name, start, { canLoseDatabase = false } = {}) {
       assert.equal(ready.headers['eventcore-protocol'], '1');
       assert.equal(ready.headers['cache-control'], 'no-store');
       assert.equal((await pull(fresh())).backendId, ready.json.backendId);
+    });
+
+    it('serves the document that its answers are held to', async () => {
+      assert.deepEqual((await call('GET', '/openapi.json')).json, DOCUMENT);
     });
 
     it('gives pushed events back in order, with positions and versions', async () => {
@@ -338,6 +348,7 @@ export function endpointSuite(name, start, { canLoseDatabase = false } = {}) {
           await push(space, commit({ s: version }, [{ stream: 's', payload: { text: 'a\nb\r\u2028' } }]));
           const page = await stream.next();
           assert.equal(page.id, String(version + 1));
+          assert.equal(problems('/components/schemas/EventsAnswer', page.data), '');
           assert.deepEqual(page.data, await pull(space, `after=${version}`));
         }
       } finally {
