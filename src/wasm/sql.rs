@@ -1,5 +1,6 @@
 //! A PostgreSQL client of the host's, as the core sees it.
 
+use futures_channel::oneshot;
 use js_sys::Array;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -9,6 +10,7 @@ use crate::store::postgres::{Row, SqlClient, SqlError, SqlNotifications, SqlSess
 #[wasm_bindgen]
 extern "C" {
     /// A PostgreSQL client, as `js/server/sql.ts` wraps the ones that it knows.
+    #[derive(Clone)]
     pub type SqlHost;
 
     #[wasm_bindgen(method, catch)]
@@ -56,17 +58,42 @@ impl SqlClient for JsClient {
     type Notifications = JsNotifications;
 
     async fn acquire(&self) -> Result<JsSession, SqlError> {
-        Ok(JsSession(Some(self.0.acquire().await.map_err(thrown)?.unchecked_into())))
+        let host = self.0.clone();
+        let lend = async move { host.acquire().await };
+        let session = lent(lend, |session| JsSession(Some(session.unchecked_into())).release()).await?;
+        Ok(JsSession(Some(session.unchecked_into())))
     }
 
     async fn listen(&self, channel: &str) -> Result<Option<JsNotifications>, SqlError> {
-        let listening = self.0.listen(channel).await.map_err(thrown)?;
+        let (host, channel) = (self.0.clone(), channel.to_owned());
+        let lend = async move { host.listen(&channel).await };
+        let listening = lent(lend, |listening| {
+            if listening.is_object() {
+                drop(JsNotifications(listening.unchecked_into()));
+            }
+        })
+        .await?;
         Ok(listening.is_object().then(|| JsNotifications(listening.unchecked_into())))
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + 'static) {
         wasm_bindgen_futures::spawn_local(work);
     }
+}
+
+/// What the host lends. JavaScript goes on with what it began, so that a caller that went away meanwhile must not
+/// leave a connection behind: what comes then is given back.
+async fn lent(
+    lend: impl Future<Output = Result<JsValue, JsValue>> + 'static,
+    give_back: fn(JsValue),
+) -> Result<JsValue, SqlError> {
+    let (answer, answered) = oneshot::channel();
+    wasm_bindgen_futures::spawn_local(async move {
+        if let Err(Ok(unwanted)) = answer.send(lend.await) {
+            give_back(unwanted);
+        }
+    });
+    answered.await.map_err(|_| SqlError::lost("the host was stopped"))?.map_err(thrown)
 }
 
 /// A connection that listens.
