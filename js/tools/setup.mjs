@@ -69,7 +69,7 @@ async function installNpmPackages() {
   unstamp(NPM_STAMP);
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   await step('installing npm packages', () =>
-    run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    run(npm, ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
       next: 'if package.json was changed by hand, run: npm install',
     }),
   );

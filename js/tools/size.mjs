@@ -68,6 +68,7 @@ export function hold({ entry, brotli, budget }) {
 export async function weighModule(file) {
   // Loaded when needed: the other tools work without it.
   const { build: bundle } = await import('vite');
+  const { NODE_ENV } = process.env;
   const result = await bundle({
     configFile: false,
     logLevel: 'error',
@@ -86,6 +87,9 @@ export async function weighModule(file) {
       },
     },
   });
+  // The bundler sets it for the process, and npm leaves out what tests need where it says `production`.
+  if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+  else process.env.NODE_ENV = NODE_ENV;
   const { output } = Array.isArray(result) ? result[0] : result;
   return weigh([...loadedAtOnce(output)]);
 }

@@ -6,7 +6,8 @@ import { ROOT, run } from '../../js/tools/run.mjs';
 import { digest, fresh, unstamp, writeStamp } from '../../js/tools/stamp.mjs';
 
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
+/** The tools are development dependencies: they are wanted whatever the environment says. */
+const QUIET = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
 const HERE = 'tests/package';
 /** Kept between runs, since the tools are large; the package is packed and installed anew by each. */
 export const PROJECT = path.join(ROOT, 'target', 'package');
