@@ -31,7 +31,7 @@ async function installGenerator() {
   if (fresh(STAMP, key)) return;
   unstamp(STAMP);
   await step('installing the documentation generator', () =>
-    run(NPM, ['ci', '--prefix', GUIDE, '--no-audit', '--no-fund', '--loglevel=error']),
+    run(NPM, ['ci', '--include=dev', '--prefix', GUIDE, '--no-audit', '--no-fund', '--loglevel=error']),
   );
   writeStamp(STAMP, key);
 }
