@@ -3,7 +3,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { abortable } from './abort.js';
-import { encodeBatch, merge } from './encoding.js';
+import { Codec, type PayloadOptions } from './codec.js';
 import { type EventCoreError, errorOf, rethrown, typed } from './errors.js';
 import type {
   AnyEvents,
@@ -11,7 +11,6 @@ import type {
   EventToWrite,
   FeedPage,
   ReadOptions,
-  StoredEvent,
   StreamEvents,
   SubscribeOptions,
   WriteOptions,
@@ -22,14 +21,14 @@ import { type Packed, unpackFeed, unpackStream } from './records.js';
 import { exportEvents, type ImportResult, importEvents, type TransferOptions } from './store/export.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
+import { StreamReader } from './stream-reader.js';
 import { type EventSubscription, subscription } from './subscription.js';
 import { Sync, type SyncOptions } from './sync.js';
-import { type Upcasters, upcast } from './upcasters.js';
-import { type EventsOf, type Schemas, type Validators, validateRead, validateWritten } from './validators.js';
+import type { EventsOf, Schemas } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
 /** How a store is opened. */
-export interface OpenOptions<M extends object = AnyEvents> {
+export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M> {
   /** Where events are kept: `indexeddb`, the default, or `memory`, which is gone with the page. */
   storage?: 'indexeddb' | 'memory';
   /**
@@ -37,25 +36,12 @@ export interface OpenOptions<M extends object = AnyEvents> {
    * operating system has it.
    */
   durability?: 'strict' | 'relaxed';
-  /** For each event type, the steps from older schemas to the one of today. */
-  upcasters?: Upcasters<M>;
-  /** For each event type, the schema that its payload is checked by before it is written. */
-  validators?: Validators<M>;
-  /** Whether payloads are checked by their schemas when they are read, too: slower, for logs that others write. */
-  validateReads?: boolean;
   /** Ends the waiting with its reason. */
   signal?: AbortSignal;
 }
 
-/** What is done to payloads on their way out and in. */
-interface Codec<M extends object> {
-  upcasters: Upcasters<M>;
-  written: Validators<M> | undefined;
-  read: Validators<M> | undefined;
-}
-
 /** A store of events. */
-export class EventStore<M extends object = AnyEvents> implements AsyncDisposable {
+export class EventStore<M extends object = AnyEvents> extends StreamReader<M> implements AsyncDisposable {
   /** The name that it was opened under. */
   readonly name: string;
   readonly #inner: LocalStore;
@@ -66,11 +52,11 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
   readonly #shared: boolean;
 
   private constructor(name: string, inner: LocalStore, options: OpenOptions<M>, shared: boolean) {
-    this.#shared = shared;
+    super();
     this.name = name;
     this.#inner = inner;
-    const { upcasters = {}, validators, validateReads = false } = options;
-    this.#codec = { upcasters, written: validators, read: validateReads ? validators : undefined };
+    this.#codec = new Codec(options);
+    this.#shared = shared;
   }
 
   /**
@@ -153,20 +139,12 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     options: WriteOptions = {},
   ): Promise<WriteResult> {
     options.signal?.throwIfAborted();
-    const encoded = this.#encode(events);
+    const encoded = this.#codec.encode(events);
     const batch = typeof encoded === 'string' ? encoded : await encoded;
     options.signal?.throwIfAborted();
     return JSON.parse(await rethrown(this.#inner.writeEvents(batch))) as WriteResult;
   }
 
-  /** Reads one stream; one that does not exist is empty and at version 0. */
-  async readStream(streamId: string, options: ReadOptions<M> = {}): Promise<StreamEvents<M>> {
-    const [stream] = await this.readStreams([streamId], options);
-    if (stream === undefined) throw errorOf('INTERNAL', 'the module answered without the stream');
-    return stream;
-  }
-
-  /** Reads several streams as they are at one moment, in the order asked for; `maxEvents` holds for each. */
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
@@ -175,18 +153,10 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     const streams = JSON.parse(await abortable(reading, signal)) as StreamEvents<M>[];
     for (const [index, stream] of streams.entries()) {
       const confirmed = unpackStream<M>(packed[index] ?? [], stream.streamId);
-      const events = this.#decode(confirmed.concat(stream.events));
+      const events = this.#codec.decode(confirmed.concat(stream.events));
       stream.events = events instanceof Promise ? await events : events;
     }
     return streams;
-  }
-
-  /** Reads several streams into one list in feed order: confirmed events by position, then pending ones. */
-  async readStreamsMerged(
-    streamIds: readonly string[],
-    options: ReadOptions<M> = {},
-  ): Promise<StoredEvent<M>[]> {
-    return merge(await this.readStreams([...new Set(streamIds)], options), options);
   }
 
   /** Reads a page of the feed: every event of the store, in feed order. */
@@ -196,7 +166,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
     const packed: Packed = [];
     const reading = rethrown(this.#inner.readAllEvents(selection, packed));
     const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
-    const events = this.#decode(unpackFeed<M>(packed).concat(page.events));
+    const events = this.#codec.decode(unpackFeed<M>(packed).concat(page.events));
     page.events = events instanceof Promise ? await events : events;
     return page;
   }
@@ -207,7 +177,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    */
   subscribe(options: SubscribeOptions<M> = {}): EventSubscription<M> {
     const { signal, ...selection } = options;
-    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#decode(events), signal);
+    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#codec.decode(events), signal);
   }
 
   /**
@@ -215,10 +185,7 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
    * was written before is pushed too.
    */
   sync(options: SyncOptions<M>): Sync<M> {
-    const sync = new Sync<M>(this.#inner, this.#shared ? this.name : null, options, {
-      encode: (events) => this.#encode(events),
-      decode: (event) => this.#upcast(event),
-    });
+    const sync = new Sync<M>(this.#inner, this.#shared ? this.name : null, options, this.#codec);
     this.#syncs.add(sync);
     return sync;
   }
@@ -273,28 +240,6 @@ export class EventStore<M extends object = AnyEvents> implements AsyncDisposable
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** At once, unless a validator takes its time. */
-  #encode(events: readonly EventToWrite<M>[] | Batch<M>): string | Promise<string> {
-    const batch: Batch<M> = 'events' in events ? events : { events };
-    const { written } = this.#codec;
-    const valid =
-      written === undefined ? batch.events : validateWritten<M, EventToWrite<M>>(written, batch.events);
-    return valid instanceof Promise
-      ? valid.then((events) => encodeBatch({ ...batch, events }, this.#codec.upcasters))
-      : encodeBatch({ ...batch, events: valid }, this.#codec.upcasters);
-  }
-
-  /** At once, unless a validator takes its time. */
-  #decode(events: StoredEvent<M>[]): StoredEvent<M>[] | Promise<StoredEvent<M>[]> {
-    const upcasted = events.map((event) => this.#upcast(event));
-    const { read } = this.#codec;
-    return read === undefined ? upcasted : validateRead<M>(read, upcasted);
-  }
-
-  #upcast(event: StoredEvent<M>): StoredEvent<M> {
-    return upcast(this.#codec.upcasters as Upcasters, event);
   }
 }
 

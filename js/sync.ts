@@ -2,6 +2,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { Codec } from './codec.js';
 import { errorOf, rethrown, type StreamConflict } from './errors.js';
 import type { AnyEvents, Batch, EventToWrite, StoredEvent } from './events.js';
 import { follow } from './live.js';
@@ -89,11 +90,6 @@ export interface SyncOptions<M extends object = AnyEvents> {
   onConflict?: (conflict: Conflict<M>) => Resolution<M> | Promise<Resolution<M>>;
   /** Used in place of the global `fetch`. */
   fetch?: typeof globalThis.fetch;
-}
-
-interface Codec<M extends object> {
-  encode(events: readonly EventToWrite<M>[] | Batch<M>): string | Promise<string>;
-  decode(event: StoredEvent<M>): StoredEvent<M>;
 }
 
 const FRESH: SyncStatus = {
@@ -310,8 +306,8 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
   #read(conflict: Conflict<M>): Conflict<M> {
     return {
       ...conflict,
-      remoteEvents: conflict.remoteEvents.map(this.#codec.decode),
-      localEvents: conflict.localEvents.map(this.#codec.decode),
+      remoteEvents: conflict.remoteEvents.map((event) => this.#codec.upcast(event)),
+      localEvents: conflict.localEvents.map((event) => this.#codec.upcast(event)),
     };
   }
 

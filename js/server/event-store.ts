@@ -1,62 +1,69 @@
 // The event store in PostgreSQL, for code of the server's that reads and writes events itself.
 
 import { abortable } from '../abort.js';
-import { encodeBatch, merge } from '../encoding.js';
-import { errorOf, rethrown } from '../errors.js';
+import { Codec, type PayloadOptions } from '../codec.js';
+import { rethrown } from '../errors.js';
 import type {
   AnyEvents,
   Batch,
   EventToWrite,
   FeedPage,
   ReadOptions,
-  StoredEvent,
   StreamEvents,
   SubscribeOptions,
   WriteOptions,
   WriteResult,
 } from '../events.js';
 import { endpoint } from '../load/endpoint.js';
+import { StreamReader } from '../stream-reader.js';
 import { type EventSubscription, subscription } from '../subscription.js';
-import { type Upcasters, upcast } from '../upcasters.js';
+import type { EventsOf, Schemas } from '../validators.js';
 import type { SqlSpaces, SqlStore } from '../wasm/endpoint/eventcore.js';
 import { type SqlClient, toHost } from './sql.js';
 
 /** Where the events are. */
-export interface PostgresOptions<M extends object = AnyEvents> {
+export interface PostgresOptions<M extends object = AnyEvents> extends PayloadOptions<M> {
   /** `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
   sql: SqlClient;
   /** The space to read and write; `default` without it. */
   space?: string;
   /** The PostgreSQL schema that holds the tables; `eventcore` without it. */
   schema?: string;
-  /** For each event type, the steps from older schemas to the one of today. */
-  upcasters?: Upcasters<M>;
 }
 
 /** A store of events in PostgreSQL: one space of it. Everything in it is confirmed. */
-export class PostgresEventStore<M extends object = AnyEvents> implements AsyncDisposable {
+export class PostgresEventStore<M extends object = AnyEvents>
+  extends StreamReader<M>
+  implements AsyncDisposable
+{
   /** The space. */
   readonly name: string;
   readonly #spaces: SqlSpaces;
   readonly #inner: SqlStore;
-  readonly #upcasters: Upcasters;
+  readonly #codec: Codec<M>;
 
-  private constructor(name: string, spaces: SqlSpaces, inner: SqlStore, upcasters: Upcasters) {
+  private constructor(name: string, spaces: SqlSpaces, inner: SqlStore, codec: Codec<M>) {
+    super();
     this.name = name;
     this.#spaces = spaces;
     this.#inner = inner;
-    this.#upcasters = upcasters;
+    this.#codec = codec;
   }
 
   /**
-   * A store over this client. Makes the tables or brings them up to date.
+   * A store over this client. Makes the tables or brings them up to date. The events are typed by `M`, a map or a
+   * union, or by the schemas in `validators`.
    *
    * @throws StorageUnavailable, SchemaTooNew, InvalidName for a space without a proper name.
    */
+  static async open<V extends Schemas>(
+    options: Omit<PostgresOptions<EventsOf<V>>, 'validators'> & { validators: V },
+  ): Promise<PostgresEventStore<EventsOf<V>>>;
   static async open<M extends object = AnyEvents>(
     options: PostgresOptions<M>,
-  ): Promise<PostgresEventStore<M>> {
-    const { sql, space = 'default', schema = 'eventcore', upcasters = {} } = options;
+  ): Promise<PostgresEventStore<M>>;
+  static async open<M extends object>(options: PostgresOptions<M>): Promise<PostgresEventStore<M>> {
+    const { sql, space = 'default', schema = 'eventcore' } = options;
     const opening = async () => {
       const { SqlSpaces } = await endpoint.load();
       const spaces = new SqlSpaces(toHost(sql), schema);
@@ -64,7 +71,7 @@ export class PostgresEventStore<M extends object = AnyEvents> implements AsyncDi
       return { spaces, inner: spaces.space(space) };
     };
     const { spaces, inner } = await rethrown(opening());
-    return new PostgresEventStore<M>(space, spaces, inner, upcasters as Upcasters);
+    return new PostgresEventStore<M>(space, spaces, inner, new Codec(options));
   }
 
   /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
@@ -83,32 +90,22 @@ export class PostgresEventStore<M extends object = AnyEvents> implements AsyncDi
     options: WriteOptions = {},
   ): Promise<WriteResult> {
     options.signal?.throwIfAborted();
-    const batch = encodeBatch(events, this.#upcasters);
+    const encoded = this.#codec.encode(events);
+    const batch = typeof encoded === 'string' ? encoded : await encoded;
+    options.signal?.throwIfAborted();
     return JSON.parse(await rethrown(this.#inner.writeEvents(batch))) as WriteResult;
   }
 
-  /** Reads one stream; one that does not exist is empty and at version 0. */
-  async readStream(streamId: string, options: ReadOptions<M> = {}): Promise<StreamEvents<M>> {
-    const [stream] = await this.readStreams([streamId], options);
-    if (stream === undefined) throw errorOf('INTERNAL', 'the module answered without the stream');
-    return stream;
-  }
-
-  /** Reads several streams as they are at one moment, in the order asked for; `maxEvents` holds for each. */
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
     const reading = rethrown(this.#inner.readStreams([...streamIds], selection));
     const streams = JSON.parse(await abortable(reading, signal)) as StreamEvents<M>[];
-    return streams.map((stream) => ({ ...stream, events: this.#decode(stream.events) }));
-  }
-
-  /** Reads several streams into one list in feed order. */
-  async readStreamsMerged(
-    streamIds: readonly string[],
-    options: ReadOptions<M> = {},
-  ): Promise<StoredEvent<M>[]> {
-    return merge(await this.readStreams([...new Set(streamIds)], options), options);
+    for (const stream of streams) {
+      const events = this.#codec.decode(stream.events);
+      stream.events = events instanceof Promise ? await events : events;
+    }
+    return streams;
   }
 
   /** Reads a page of the feed: every event of the space, in feed order. */
@@ -117,13 +114,15 @@ export class PostgresEventStore<M extends object = AnyEvents> implements AsyncDi
     signal?.throwIfAborted();
     const reading = rethrown(this.#inner.readAllEvents(selection));
     const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
-    return { ...page, events: this.#decode(page.events) };
+    const events = this.#codec.decode(page.events);
+    page.events = events instanceof Promise ? await events : events;
+    return page;
   }
 
   /** Follows the feed: first what is there, then what anybody appends, each event once and in order. */
   subscribe(options: SubscribeOptions<M> = {}): EventSubscription<M> {
     const { signal, ...selection } = options;
-    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#decode(events), signal);
+    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#codec.decode(events), signal);
   }
 
   /** Ends its subscriptions; later calls fail as `CLOSED`. The client stays the caller's. */
@@ -133,9 +132,5 @@ export class PostgresEventStore<M extends object = AnyEvents> implements AsyncDi
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #decode(events: StoredEvent<M>[]): StoredEvent<M>[] {
-    return events.map((event) => upcast(this.#upcasters, event));
   }
 }

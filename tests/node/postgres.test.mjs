@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import { StorageUnavailable, VersionConflict } from '../../dist/index.js';
+import { InvalidPayload, StorageUnavailable, UndecodableEvent, VersionConflict } from '../../dist/index.js';
 import { fromPGlite, fromPg, PostgresEventStore } from '../../dist/server/index.js';
 import { toHost } from '../../dist/server/sql.js';
 import * as contract from '../../dist/wasm/contract/eventcore.js';
@@ -13,6 +13,16 @@ import { startPostgres } from '../../js/tools/postgres.mjs';
 
 /** A law that hangs is a broken law. */
 const LAW_MS = 120_000;
+
+/** A schema as libraries make them: an object with a text that is not empty. */
+const textual = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: ({ text }) =>
+      text ? { value: { text } } : { issues: [{ message: 'lacks its text', path: ['text'] }] },
+  },
+};
 
 const clients = {
   async pg() {
@@ -94,6 +104,31 @@ for (const [name, start] of Object.entries(clients)) {
       await Promise.all([one.close(), other.close()]);
       await assert.rejects(waiting, { code: 'CLOSED' });
       await assert.rejects(one.writeEvents([note(7)]), { code: 'CLOSED' });
+    });
+
+    test('payloads are checked on their way in and, if asked, out; older ones are raised', async () => {
+      const open = (options) =>
+        PostgresEventStore.open({ sql: started.clients[0], space: 'checked', ...options });
+      const event = (payload) => ({ streamId: 's', type: 'Noted', payload, expectedVersion: 'noCheck' });
+      const validators = { Noted: textual };
+
+      const free = await open();
+      await free.writeEvents([event('a'), event({})]);
+      const checked = await open({ validators, validateReads: true });
+      await assert.rejects(checked.writeEvents([event({ text: '' })]), InvalidPayload);
+      await checked.writeEvents([event({ text: 'b', more: 1 })]);
+      await assert.rejects(checked.readStream('s'), UndecodableEvent);
+      const raised = await open({ upcasters: { Noted: [(text) => ({ text: String(text) })] } });
+      const merged = await raised.readStreamsMerged(['s', 's', 't'], { backwards: true, maxEvents: 3 });
+      assert.deepEqual(
+        merged.map(({ payload, position }) => [position, payload.text]),
+        [
+          [3, '[object Object]'],
+          [2, '[object Object]'],
+          [1, 'a'],
+        ],
+      );
+      for (const store of [free, checked, raised]) await store.close();
     });
   });
 }
