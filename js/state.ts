@@ -1,5 +1,6 @@
 // State is a fold; a decision is made on it and written with the versions that it was made on.
 
+import { abortable } from './abort.js';
 import { VersionConflict } from './errors.js';
 import type { EventStore } from './event-store.js';
 import type {
@@ -27,7 +28,7 @@ export function fold<M extends object, S>(
 export interface ExecuteOptions {
   /** Decisions at most; 5 without it. */
   attempts?: number;
-  /** Ends the waiting between two attempts. */
+  /** Ends it with its reason: between two attempts at once, and a write that has begun is waited for. */
   signal?: AbortSignal;
 }
 
@@ -53,9 +54,10 @@ export async function execute<M extends object = AnyEvents>(
   const { attempts = 5, signal } = options;
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
-    const streams = await store.readStreams(streamIds);
+    const streams = await store.readStreams(streamIds, { ...(signal && { signal }) });
     const versions = new Map(streams.map((stream) => [stream.streamId, stream.version]));
     const decided = await decide(streams);
+    signal?.throwIfAborted();
     if (decided.length === 0) return null;
     const written = new Set<string>(decided.map((event) => event.streamId));
     const unread = [...written].find((streamId) => !versions.has(streamId));
@@ -72,7 +74,15 @@ export async function execute<M extends object = AnyEvents>(
     } catch (error) {
       if (!(error instanceof VersionConflict) || attempt >= attempts) throw error;
       const delay = FIRST_DELAY * 2 ** attempt;
-      await new Promise((resolve) => setTimeout(resolve, delay / 2 + (Math.random() * delay) / 2));
+      await pause(delay / 2 + (Math.random() * delay) / 2, signal);
     }
   }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await abortable(over, signal).finally(() => clearTimeout(timer));
 }

@@ -57,6 +57,32 @@ describe('state', () => {
     assert.equal(decisions, 2);
   });
 
+  test('a signal ends the wait between two attempts of execute with its reason', async (context) => {
+    const store = await open();
+    const reason = new Error('the user went away');
+    const abort = new AbortController();
+    // The wait never ends by itself: it is aborted as soon as it has begun.
+    context.mock.method(globalThis, 'setTimeout', () => queueMicrotask(() => abort.abort(reason)));
+    let decisions = 0;
+    const executed = execute(
+      store,
+      ['account'],
+      async () => {
+        decisions += 1;
+        await store.writeEvents([deposited(1)]);
+        return [{ streamId: 'account', type: 'Deposited', payload: { amount: 100 } }];
+      },
+      { signal: abort.signal },
+    );
+    await assert.rejects(executed, reason);
+    assert.equal(decisions, 1);
+    assert.equal((await store.readStream('account')).version, 1);
+    await assert.rejects(
+      execute(store, ['account'], () => assert.fail('it is not asked'), { signal: abort.signal }),
+      reason,
+    );
+  });
+
   test('execute gives up after its attempts, and writes nothing where nothing was decided', async () => {
     const store = await open();
     const always = execute(
