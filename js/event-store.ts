@@ -159,16 +159,21 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     return streams;
   }
 
-  /** Reads a page of the feed: every event of the store, in feed order. */
+  /**
+   * Reads a page of the feed: every event of the store, in feed order. A page ends before a damaged record.
+   *
+   * @throws StorageCorrupt where the first record to read is damaged; {@link verify} says where to read on.
+   */
   async readAllEvents(options: ReadOptions<M> = {}): Promise<FeedPage<M>> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
     const packed: Packed = [];
     const reading = rethrown(this.#inner.readAllEvents(selection, packed));
     const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
-    const events = this.#codec.decode(unpackFeed<M>(packed).concat(page.events));
+    const { events: confirmed, cut } = unpackFeed<M>(packed);
+    const events = this.#codec.decode(cut === undefined ? confirmed.concat(page.events) : confirmed);
     page.events = events instanceof Promise ? await events : events;
-    return page;
+    return cut === undefined ? page : { ...page, cursor: cut, complete: false };
   }
 
   /**

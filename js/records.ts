@@ -19,19 +19,31 @@ interface Text {
 /** Id, stream, version, type, milliseconds since 1970, metadata, payload. */
 type Row = [string, number, number, number, number, unknown, unknown];
 
-/** The wanted events of a page of the feed. */
-export function unpackFeed<M extends object = AnyEvents>(packed: Packed): StoredEvent<M>[] {
+/**
+ * The wanted events of a page of the feed. Where a record behind the first is damaged, `cut` is the cursor that
+ * leads to it, and what precedes it is answered: whoever reads on from there meets it, and is told.
+ */
+export function unpackFeed<M extends object = AnyEvents>(
+  packed: Packed,
+): { events: StoredEvent<M>[]; cut?: number } {
   const events: StoredEvent<M>[] = [];
-  each(packed, (record, first, from, to) => {
-    let number = 0;
-    for (const { id, events: rows } of record.commits) {
-      for (const row of rows) {
-        number += 1;
-        if (number >= from && number <= to) events.push(eventOf(record, first + number - 1, id, row));
+  let end: number | undefined;
+  try {
+    each(packed, (record, first, from, to) => {
+      let number = 0;
+      for (const { id, events: rows } of record.commits) {
+        for (const row of rows) {
+          number += 1;
+          if (number >= from && number <= to) events.push(eventOf(record, first + number - 1, id, row));
+        }
       }
-    }
-  });
-  return events;
+      end = first + to - 1;
+    });
+  } catch (error) {
+    if (end === undefined) throw error;
+    return { events, cut: end };
+  }
+  return { events };
 }
 
 /** The wanted events of a stream. */

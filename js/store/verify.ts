@@ -1,4 +1,4 @@
-// Walking the whole log: is every position there, every version of every stream, and can each record be read?
+// Walking the whole log: is every position there, every version of every stream, and each record as it was written?
 
 import { rethrown, StorageCorrupt } from '../errors.js';
 import type { FeedPage, StoredEvent } from '../events.js';
@@ -8,6 +8,8 @@ import type { LocalStore } from '../wasm/client/eventcore.js';
 export interface Damage {
   /** Behind this position of the feed. */
   after: number;
+  /** Up to this one: `readAllEvents({ after: through })` goes on behind the damage. */
+  through: number;
   /** What is wrong, and where it lies. */
   message: string;
 }
@@ -34,17 +36,13 @@ export async function verify(inner: LocalStore, signal?: AbortSignal): Promise<V
     return JSON.parse(await rethrown(inner.readAllEvents(selection))) as FeedPage;
   };
   const { cursor: head } = await rethrown(inner.state()).then(JSON.parse);
-  let maxEvents = PAGE;
   while (walk.at < head) {
     try {
-      const page = await read({ after: walk.at, confirmedOnly: true, maxEvents });
+      const page = await read({ after: walk.at, confirmedOnly: true, maxEvents: PAGE });
       for (const event of page.events) walk.confirmed(event);
       walk.to(page.cursor);
-      maxEvents = PAGE;
     } catch (error) {
-      // As little as possible is read at a time until the damage is passed.
-      if (maxEvents > 1) maxEvents = 1;
-      else walk.pass(error);
+      walk.pass(error);
     }
   }
   try {
@@ -87,8 +85,10 @@ class Walk {
   /** Goes on one position behind a failure of the storage; any other is thrown. */
   pass(error: unknown): void {
     if (!(error instanceof StorageCorrupt)) throw error;
-    if (this.#damage.at(-1)?.message !== error.message) this.#note(error.message);
+    let known = this.#damage.at(-1);
+    if (known?.message !== error.message) known = this.#note(error.message);
     this.at += 1;
+    known.through = this.at;
   }
 
   found(): Verification {
@@ -106,7 +106,9 @@ class Walk {
     this.#versions.set(streamId, version);
   }
 
-  #note(message: string): void {
-    this.#damage.push({ after: this.at, message });
+  #note(message: string): Damage {
+    const damage = { after: this.at, through: this.at, message };
+    this.#damage.push(damage);
+    return damage;
   }
 }

@@ -26,7 +26,32 @@ const load = (page) =>
         () => 'nothing',
         (error) => error.code ?? error.name,
       );
-    Object.assign(globalThis, { EventStore, write, all, fails });
+    /** Has records of a database changed behind its back: those for which another value is answered. */
+    const change = async (name, objectStore, changed) => {
+      const database = await new Promise((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      let count = 0;
+      await new Promise((resolve, reject) => {
+        const transaction = database.transaction(objectStore, 'readwrite');
+        transaction.oncomplete = resolve;
+        transaction.onabort = () => reject(transaction.error);
+        transaction.objectStore(objectStore).openCursor().onsuccess = ({ target: { result: cursor } }) => {
+          if (cursor === null) return;
+          const value = changed(cursor.value);
+          if (value !== undefined) {
+            count += 1;
+            cursor.update(value);
+          }
+          cursor.continue();
+        };
+      });
+      database.close();
+      return count;
+    };
+    Object.assign(globalThis, { EventStore, write, all, fails, change });
   });
 
 inEachBrowser(
@@ -164,11 +189,6 @@ inEachBrowser(
         const store = await EventStore.open(name);
         await write(store, 40, 100);
         await store.close();
-        const database = await new Promise((resolve, reject) => {
-          const request = indexedDB.open(name);
-          request.onsuccess = () => resolve(request.result);
-          request.onerror = () => reject(request.error);
-        });
         // Whatever a record is, text or bytes in it: one in the middle of the log loses its second half.
         const damaged = (value) => {
           if (typeof value === 'string') return value.slice(0, value.length / 2);
@@ -176,24 +196,15 @@ inEachBrowser(
             return value.slice(0, value.byteLength / 2);
           return value;
         };
-        await new Promise((resolve, reject) => {
-          const transaction = database.transaction('log', 'readwrite');
-          transaction.oncomplete = resolve;
-          transaction.onabort = () => reject(transaction.error);
-          let seen = 0;
-          transaction.objectStore('log').openCursor().onsuccess = ({ target: { result: cursor } }) => {
-            seen += 1;
-            if (seen < 20) return cursor.continue();
-            const record = cursor.value;
-            const isPlain = Object.getPrototypeOf(record) === Object.prototype;
-            cursor.update(
-              isPlain
-                ? Object.fromEntries(Object.entries(record).map(([key, value]) => [key, damaged(value)]))
-                : damaged(record),
-            );
-          };
+        let seen = 0;
+        await change(name, 'log', (record) => {
+          seen += 1;
+          if (seen !== 20) return undefined;
+          const isPlain = Object.getPrototypeOf(record) === Object.prototype;
+          return isPlain
+            ? Object.fromEntries(Object.entries(record).map(([key, value]) => [key, damaged(value)]))
+            : damaged(record);
         });
-        database.close();
         const again = await EventStore.open(name);
         const found = await again.verify();
         const last = (await again.readAllEvents({ after: 3_500 })).events.length;
@@ -201,9 +212,33 @@ inEachBrowser(
         return { ...found, last };
       }, name);
       assert.equal(found.damage.length, 1, JSON.stringify(found.damage));
-      assert.match(found.damage[0].message, /record .* of log/);
+      const [{ after, through, message }] = found.damage;
+      assert.match(message, /record .* of log/);
+      assert.equal(through - after, 4_000 - found.events);
       assert.equal(found.last, 500);
       assert.ok(found.events >= 3_700 && found.events < 4_000, `${found.events} events were read`);
+    });
+
+    test('verify finds a payload of which one character is another', async () => {
+      const found = await page.evaluate(async (name) => {
+        const store = await EventStore.open(name);
+        await write(store, 60, 1);
+        const sound = await store.verify();
+        const flipped = await change(name, 'log', (record) => {
+          // The payload is as long as it was, and valid: no reader can see that it is another one.
+          const { t } = record;
+          if (!t?.includes('"commit":37,')) return undefined;
+          return { ...record, t: t.replace('"commit":37,', '"commit":47,') };
+        });
+        const { damage, events } = await store.verify();
+        await store.close();
+        return { sound: sound.damage, flipped, damage, events };
+      }, name);
+      assert.deepEqual([found.sound, found.flipped, found.damage.length], [[], 1, 1]);
+      const [{ after, through, message }] = found.damage;
+      assert.match(message, /record \d+ of log: its text is not the one that was written/);
+      assert.ok(after <= 37 && through >= 38, `from ${after} to ${through}`);
+      assert.equal(found.events, 60 - (through - after));
     });
 
     test('the app is told that it lost the store: to a deletion, an upgrade, or its own close', async () => {

@@ -87,16 +87,34 @@ const define = (world) => {
       const seen = {
         sound: (await store.readStream('sound')).version,
         damaged: await thrown(store.readStream('damaged')),
-        feed: await thrown(store.readAllEvents()),
+        first: await store.readAllEvents(),
+        filtered: await store.readAllEvents({ eventTypes: ['Other'] }),
+        backwards: await thrown(store.readAllEvents({ backwards: true })),
+        next: await thrown(store.readAllEvents({ after: 1 })),
+        nextFiltered: await thrown(store.readAllEvents({ after: 1, eventTypes: ['Other'] })),
       };
+      const { damage } = await store.verify();
+      seen.damage = damage.map(({ after, through }) => [after, through]);
+      const later = { streamId: 'later', type: 'Noted', payload: {}, expectedVersion: 'noStream' };
+      await store.writeEvents([later]);
+      const behind = await store.readAllEvents({ after: damage[0].through });
+      seen.behind = behind.events.map(({ streamId, position }) => [streamId, position]);
+      const last = await store.readAllEvents({ backwards: true });
+      seen.last = [last.events.map(({ position }) => position), last.cursor, last.complete];
+      seen.before = await thrown(store.readAllEvents({ backwards: true, after: last.cursor }));
       await store.close();
       return seen;
     });
     assert.equal(seen.sound, 1);
-    for (const thrown of [seen.damaged, seen.feed]) {
-      assert.equal(thrown[0], true);
-      assert.match(thrown[1], /record 2 of log/);
+    for (const what of ['damaged', 'backwards', 'next', 'nextFiltered', 'before']) {
+      assert.equal(seen[what][0], true, what);
+      assert.match(seen[what][1], /record 2 of log/, what);
     }
+    // What precedes the damage is answered, and the cursor leads to it.
+    const { events, cursor, complete } = seen.first;
+    assert.deepEqual([events.map(({ streamId }) => streamId), cursor, complete], [['sound'], 1, false]);
+    assert.deepEqual([seen.filtered.events, seen.filtered.cursor, seen.filtered.complete], [[], 1, false]);
+    assert.deepEqual([seen.damage, seen.behind, seen.last], [[[1, 2]], [['later', 3]], [[3], 3, false]]);
   });
 };
 

@@ -6,6 +6,7 @@
 mod append;
 mod cache;
 mod channel;
+mod checksum;
 mod failure;
 mod read;
 mod records;

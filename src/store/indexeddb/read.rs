@@ -68,7 +68,9 @@ impl Inner {
             (false, after) => {
                 let after = after.and_then(Place::position).unwrap_or_default();
                 feed(&transaction, after, state.head, &mut page).await?;
-                page.take(outbox.events.iter().cloned());
+                if page.cut.is_none() {
+                    page.take(outbox.events.iter().cloned());
+                }
             }
             (true, before) => {
                 page.take(outbox.events.iter().rev().cloned());
@@ -77,13 +79,16 @@ impl Inner {
                 feed_backwards(&transaction, before, &mut page).await?;
             }
         }
-        let (last, is_full) = (page.last_packed, page.is_full());
+        let (last, is_full, cut) = (page.last_packed, page.is_full(), page.cut);
         let mut slice = FeedSlice::of(page.events, query, state.head);
         if let Some(last) = last {
             slice.complete = !is_full;
             if is_full && slice.events.is_empty() {
                 slice.cursor = last.into();
             }
+        }
+        if let Some(cut) = cut {
+            (slice.complete, slice.cursor) = (false, cut.into());
         }
         Ok(slice)
     }
@@ -157,6 +162,8 @@ struct Page<'a> {
     packed: Option<Array>,
     packed_events: usize,
     last_packed: Option<Position>,
+    /// Where damage ended a page of the feed: the cursor from which the next reading meets it, and names it.
+    cut: Option<Position>,
 }
 
 impl<'a> Page<'a> {
@@ -164,7 +171,7 @@ impl<'a> Page<'a> {
         // What selects by content has to be read here.
         let is_plain = !query.backwards && query.event_types.is_empty() && query.stream_prefix.is_empty();
         let packed = packed.filter(|_| is_plain);
-        Self { query, events: Vec::new(), packed, packed_events: 0, last_packed: None }
+        Self { query, events: Vec::new(), packed, packed_events: 0, last_packed: None, cut: None }
     }
 
     fn room(&self) -> usize {
@@ -182,6 +189,15 @@ impl<'a> Page<'a> {
         for part in record.parts()?.into_iter().chain([number(from).into(), number(to).into()]) {
             packed.push(&part);
         }
+        Ok(())
+    }
+
+    /// Ends a page of the feed before a fault at `from`, if it looked at anything between that and `after`.
+    fn damaged(&mut self, fault: StoreError, after: Position, from: Position) -> Result<(), StoreError> {
+        if from <= after.next() {
+            return Err(fault);
+        }
+        self.cut = Some(Position::new(from.get() - 1));
         Ok(())
     }
 
@@ -207,13 +223,21 @@ async fn feed(
     while from <= head && !page.is_full() {
         let end = Position::new(from.get() + window);
         let range = KeyRange::bound(&key(from), &key(end), None, Some(true)).map_err(failed)?;
-        let values = transaction.get_all(LOG, range, None)?.await?;
-        match &packed {
-            Some(packed) => from = pack_feed(packed, values, after, page)?.ok_or_else(|| hole(from))?,
-            None => {
-                let records = records::records(values)?;
-                from = records.last().map(Record::end).ok_or_else(|| hole(from))?;
-                page.take(records.into_iter().flat_map(|record| record.events));
+        let values = transaction.get_all(LOG, range, None)?.await?.unchecked_into::<Array>();
+        if values.length() == 0 {
+            return page.damaged(hole(from), after, from);
+        }
+        for value in values {
+            let read = match &packed {
+                Some(packed) => pack_feed(packed, value, after, page),
+                None => take_feed(value, page),
+            };
+            match read {
+                Ok(end) => from = end,
+                Err(fault) => return page.damaged(fault, after, from),
+            }
+            if page.is_full() {
+                return Ok(());
             }
         }
         window = (window * 2).min(WINDOW.1);
@@ -225,25 +249,28 @@ fn selects_all_versions(query: &Query) -> bool {
     query.from_version <= EventVersion::ZERO.next() && query.to_version == EventVersion::MAX
 }
 
-/// Takes what these records hold behind a position; answers with the position behind the last one taken.
+/// Takes what a record holds behind a position; answers with the position behind the record.
 fn pack_feed(
     packed: &Array,
-    values: JsValue,
+    value: JsValue,
     after: Position,
     page: &mut Page<'_>,
-) -> Result<Option<Position>, StoreError> {
-    let mut end = None;
-    for value in values.unchecked_into::<Array>() {
-        let record = Lying::of(value)?;
-        let (first, count) = (record.first()?, record.count()?);
-        let from = (after.get() + 1).saturating_sub(first.get()) + 1;
-        if from <= count && !page.is_full() {
-            let before = page.packed_events as u64;
-            page.pack(packed, &record, from, count)?;
-            page.last_packed = first.plus(from + page.packed_events as u64 - before - 2);
-        }
-        end = first.plus(count);
+) -> Result<Position, StoreError> {
+    let record = Lying::of(value)?;
+    let (first, count) = (record.first()?, record.count()?);
+    let from = (after.get() + 1).saturating_sub(first.get()) + 1;
+    if from <= count {
+        let before = page.packed_events as u64;
+        page.pack(packed, &record, from, count)?;
+        page.last_packed = first.plus(from + page.packed_events as u64 - before - 2);
     }
+    first.plus(count).ok_or_else(|| hole(first))
+}
+
+fn take_feed(value: JsValue, page: &mut Page<'_>) -> Result<Position, StoreError> {
+    let record = Record::read(value)?;
+    let end = record.end();
+    page.take(record.events.into_iter());
     Ok(end)
 }
 
@@ -259,8 +286,20 @@ async fn feed_backwards(
         let from = Position::new(end.get().saturating_sub(window).max(1));
         let from = record_of(transaction, from).await?;
         let range = KeyRange::bound(&key(from), &key(end), None, Some(true)).map_err(failed)?;
-        let records = records::records(transaction.get_all(LOG, range, None)?.await?)?;
-        page.take(records.into_iter().rev().flat_map(|record| record.events.into_iter().rev()));
+        let values = transaction.get_all(LOG, range, None)?.await?.unchecked_into::<Array>();
+        for value in values.to_vec().into_iter().rev() {
+            match Record::read(value) {
+                Ok(record) => {
+                    end = record.first;
+                    page.take(record.events.into_iter().rev());
+                }
+                Err(_) if end < before || !page.events.is_empty() => {
+                    page.cut = Some(end);
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
         end = from;
         window = (window * 2).min(WINDOW.1);
     }

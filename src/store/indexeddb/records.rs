@@ -2,8 +2,10 @@
 //!
 //! A record of the log holds the events that one transaction confirmed, up to [`SEGMENT`] of them, as one text
 //! that refers to streams and types by number. Beside the text stands what the indexes and the browser need:
-//! `{ p: first position, n: events, s: [[stream, last version]], m: [moments], t: text }`. While a log was never
-//! synced, its commits keep their expectations, so that they can move to an outbox.
+//! `{ p: first position, n: events, s: [[stream, last version]], m: [moments], t: text, c: checksum of the text }`.
+//! While a log was never synced, its commits keep their expectations, so that they can move to an outbox.
+//!
+//! Whatever is decoded here is held against its checksum first, so that damage is neither pushed nor written anew.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 
+use super::checksum;
 use super::schema::{LOG, META, OUTBOX};
 use crate::error::StoreError;
 use crate::event::{
@@ -51,9 +54,31 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     fn set_t(this: &Value, text: &str);
     #[wasm_bindgen(method, getter)]
+    fn c(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_c(this: &Value, checksum: u32);
+    #[wasm_bindgen(method, getter)]
     fn parked(this: &Value) -> JsValue;
     #[wasm_bindgen(method, setter)]
     fn set_parked(this: &Value, refusal: &str);
+}
+
+impl Value {
+    fn set_text(&self, text: &str) {
+        self.set_t(text);
+        self.set_c(checksum::of(text));
+    }
+
+    /// The text, if it is the one that was written; records of older versions have no checksum.
+    fn text(&self) -> Result<String, &'static str> {
+        let text = self.t().as_string().ok_or("it has no text")?;
+        match self.c().as_f64() {
+            Some(sum) if sum != f64::from(checksum::of(&text)) => {
+                Err("its text is not the one that was written")
+            }
+            _ => Ok(text),
+        }
+    }
 }
 
 /// What is known of the whole; in every transaction that writes, `changes` is counted up.
@@ -170,7 +195,7 @@ pub(super) fn encode(events: &[RawEvent], expected: &Expected<'_>) -> Result<(Js
     value.set_s(&streams.last.iter().map(|(id, version)| stream_key(id, number(version.get()))).collect());
     value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
     let text = Text { streams: streams.names(), types: types.names(), commits };
-    value.set_t(&serde_json::to_string(&text).map_err(unwritable)?);
+    value.set_text(&serde_json::to_string(&text).map_err(unwritable)?);
     Ok((number(first.get()).into(), value.into()))
 }
 
@@ -197,7 +222,7 @@ impl Record {
             return Err(corrupt(LOG, "?", &"a record has no position"));
         };
         let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &(first as u64).to_string(), fault);
-        let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
+        let text = value.text().map_err(|fault| corrupt(&fault))?;
         let text: Text<Row<Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
         // A position is a whole number that a double holds.
         let first = Position::new(first as u64);
@@ -289,7 +314,7 @@ pub(super) fn records(values: JsValue) -> Result<Vec<Record>, StoreError> {
 pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(JsValue, JsValue), StoreError> {
     let value = Object::new().unchecked_into::<Value>();
     value.set_p(number(number_));
-    value.set_t(&serde_json::to_string(&waiting.commit).map_err(unwritable)?);
+    value.set_text(&serde_json::to_string(&waiting.commit).map_err(unwritable)?);
     if let Some(refusal) = &waiting.refused {
         value.set_parked(&serde_json::to_string(refusal).map_err(unwritable)?);
     }
@@ -306,7 +331,7 @@ pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, Store
             return Err(corrupt(OUTBOX, "?", &"a commit has no number"));
         };
         let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &(key as u64).to_string(), fault);
-        let text = value.t().as_string().ok_or_else(|| corrupt(&"it has no text"))?;
+        let text = value.text().map_err(|fault| corrupt(&fault))?;
         let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
         let refused: Option<Refusal> = match value.parked().as_string() {
             None => None,
