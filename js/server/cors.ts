@@ -28,7 +28,7 @@ export function origins(allowed: string | readonly string[] = []): Origins {
   return {
     admits(request) {
       const origin = request.headers.get('origin');
-      return origin === null || isAllowed(origin) || hostOf(origin) === new URL(request.url).host;
+      return origin === null || isAllowed(origin) || hostOf(origin) === (addressed(request)?.host ?? '');
     },
     headers,
     preflight(request) {
@@ -45,6 +45,16 @@ export function origins(allowed: string | readonly string[] = []): Origins {
       });
     },
   };
+}
+
+/**
+ * The host that a request was sent to, by its header: a framework may put another one into the address (Next.js says
+ * `localhost` to everybody). None where the header names none.
+ */
+export function addressed(request: Request): URL | undefined {
+  const { protocol, host } = new URL(request.url);
+  const address = `${protocol}//${request.headers.get('host') ?? host}`;
+  return URL.canParse(address) ? new URL(address) : undefined;
 }
 
 function checked(text: string): string {

@@ -3,7 +3,7 @@
 import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
 import type { EndpointHost, HostAnswer } from '../wasm/endpoint/eventcore.js';
-import { origins } from './cors.js';
+import { addressed, origins } from './cors.js';
 import { follow } from './live.js';
 import { type SqlClient, toHost } from './sql.js';
 
@@ -49,9 +49,10 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
 
   const answer = async (request: Request): Promise<HostAnswer> => {
     const host = await load();
-    const { hostname, host: name, pathname, search } = new URL(request.url);
-    if (authorize === undefined && !isLoopback(hostname)) {
-      return host.forbidden(`without authorize this endpoint answers on loopback only, not as ${name}`);
+    const { pathname, search } = new URL(request.url);
+    const name = addressed(request);
+    if (authorize === undefined && !isLoopback(name?.hostname)) {
+      return host.forbidden(`without authorize this endpoint answers on loopback only, not as ${name?.host}`);
     }
     if (!cors.admits(request)) {
       return host.forbidden(
@@ -120,6 +121,6 @@ async function read(request: Request, host: EndpointHost): Promise<Uint8Array | 
   return body;
 }
 
-function isLoopback(hostname: string): boolean {
+function isLoopback(hostname = ''): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

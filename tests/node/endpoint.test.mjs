@@ -99,6 +99,16 @@ describe('createSyncHandler', () => {
     assert.equal((await ask(createSyncHandler({ sql: fromPGlite(db) }))).status, 403);
   });
 
+  it('goes by the host that was asked for, whatever a framework made of the address', async () => {
+    const handler = createSyncHandler({ sql: fromPGlite(db) });
+    const status = async (headers) =>
+      (await handler(new Request('http://localhost:3000/healthz', { headers }))).status;
+    assert.equal(await status({ host: 'sync.example.com' }), 403);
+    assert.equal(await status({ host: 'no host' }), 403);
+    assert.equal(await status({ host: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }), 200);
+    assert.equal(await status({ host: '127.0.0.1:3000', origin: 'http://localhost:3000' }), 403);
+  });
+
   it('refuses a schema that PostgreSQL would cut, and an origin that is none', async () => {
     await assert.rejects(createSyncHandler({ sql: fromPGlite(db), schema: 'x'.repeat(64) }).initialize(), {
       code: 'INVALID_REQUEST',

@@ -35,3 +35,16 @@ export function programs() {
       }));
     });
 }
+
+/**
+ * The components of a chapter, by the language of their block.
+ * @param {string} chapter @param {string[]} languages @returns {string[]}
+ */
+export function components(chapter, languages) {
+  const text = readFileSync(path.join(GUIDE, `${chapter}.md`), 'utf8');
+  return languages.map((language) => {
+    const [, code] = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
+    if (code === undefined) throw new Error(`${chapter} has no ${language}`);
+    return code;
+  });
+}

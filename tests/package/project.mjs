@@ -1,7 +1,9 @@
 // A project of a user: the packed package, installed from its tarball beside the tools that users build with.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ROOT, run } from '../../js/tools/run.mjs';
 import { digest, fresh, unstamp, writeStamp } from '../../js/tools/stamp.mjs';
 
@@ -38,6 +40,11 @@ export async function install() {
 /** A path in the project. */
 export function inside(...parts) {
   return path.join(PROJECT, ...parts);
+}
+
+/** A tool of the project, by its API. @param {string} name */
+export function tool(name) {
+  return import(pathToFileURL(createRequire(inside('package.json')).resolve(name)).href);
 }
 
 /** Writes a file of the project. */

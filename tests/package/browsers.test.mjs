@@ -1,0 +1,96 @@
+// The packed package in pages and workers, without a bundler.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { launchChromium } from '../../js/tools/chromium.mjs';
+import { HTML, PATIENCE_MS, STRICT, visit, WELL } from './pages.mjs';
+import { inside, install, write } from './project.mjs';
+import { serve } from './serve.mjs';
+
+let browser;
+let site;
+let page;
+
+before(async () => {
+  [, browser] = await Promise.all([install(), launchChromium()]);
+  // Workers know no import maps: what they import names its file.
+  mkdirSync(inside('apps', 'plain'), { recursive: true });
+  for (const file of ['app.js', 'page.js', 'worker.js', 'stores.js']) {
+    const text = readFileSync(inside('apps', file), 'utf8');
+    write(
+      `apps/plain/${file}`,
+      text.replace("'eventcore-web'", "'/node_modules/eventcore-web/dist/index.js'"),
+    );
+  }
+  write('apps/plain/index.html', HTML('page.js'));
+  write('apps/plain/blank.html', '<!doctype html><link rel="icon" href="data:,">');
+  site = await serve(inside(), { ...STRICT, 'service-worker-allowed': '/' });
+  page = await browser.newPage();
+  await page.goto(`${site.url}apps/plain/blank.html`);
+});
+after(async () => {
+  await browser?.close();
+  await site?.stop();
+});
+
+test('a plain page', async () => {
+  assert.deepEqual(await visit(browser, `${site.url}apps/plain/`), WELL);
+});
+
+test('a worker', async () => {
+  const answer = await page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const worker = new Worker('/apps/plain/worker.js', { type: 'module' });
+        worker.onmessage = (event) => resolve(event.data);
+        worker.onerror = (event) => reject(new Error(event.message));
+        worker.postMessage('go');
+      }),
+  );
+  assert.deepEqual(answer, WELL);
+});
+
+test('a service worker', async () => {
+  const answer = await page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.register('/apps/plain/worker.js', { type: 'module' });
+    await navigator.serviceWorker.ready;
+    const answer = new Promise((resolve) => {
+      navigator.serviceWorker.onmessage = (event) => resolve(event.data);
+    });
+    registration.active.postMessage('go');
+    return answer;
+  });
+  assert.deepEqual(answer, WELL);
+});
+
+test('two stores of a page do not disturb each other', async () => {
+  assert.deepEqual(await page.evaluate(async () => (await import('/apps/plain/stores.js')).two()), {
+    closed: 'CLOSED',
+    texts: 'other,again',
+    followed: 'again',
+    written: 'went well',
+  });
+});
+
+test('`using` closes what it declared', async () => {
+  assert.deepEqual(await page.evaluate(async () => (await import('/apps/plain/stores.js')).used()), {
+    store: 'CLOSED',
+    events: true,
+    sync: 'stopped',
+    kept: 'kept',
+  });
+});
+
+test('without wasm-unsafe-eval the error says that the module was not loaded', async () => {
+  const strictest = await serve(inside(), { 'content-security-policy': "default-src 'self'" });
+  const page = await browser.newPage();
+  try {
+    await page.goto(`${strictest.url}apps/plain/`);
+    const result = await page.waitForFunction(() => globalThis.result, null, { timeout: PATIENCE_MS });
+    assert.match((await result.jsonValue()).error, /NotLoaded: the wasm module was not loaded/);
+  } finally {
+    await page.close();
+    await strictest.stop();
+  }
+});
