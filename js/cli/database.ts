@@ -1,11 +1,11 @@
-// The database behind `npm start`: the one that DATABASE_URL names, or PGlite in a folder.
+// The database behind `eventcore-web serve`: the one that DATABASE_URL names, or PGlite in a folder.
 
 import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fromPGlite, fromPg, type SqlClient } from '../server/index.js';
 import { lockFolder } from './lock.js';
 import type { Options } from './options.js';
-import { Problem } from './problem.js';
+import { missing, Problem, reason } from './problem.js';
 
 export interface Database {
   /** For a person: which database this is, without its password. */
@@ -68,14 +68,4 @@ async function openFolder(data: string): Promise<Database> {
       `the database in ${folder} cannot be opened: ${reason(error)}\n  → restore the folder, or choose another with --data`,
     );
   }
-}
-
-function missing(name: string): never {
-  throw new Problem(`the npm package ${name} is not installed\n  → npm install ${name}`);
-}
-
-/** A failure to connect to several addresses has no message of its own. */
-function reason(error: unknown): string {
-  const { message, code, errors } = error as { message?: string; code?: string; errors?: Error[] };
-  return message || errors?.map((each) => each.message).join(', ') || code || String(error);
 }

@@ -1,35 +1,58 @@
-// The command line of `npm start`.
+// The command line of `eventcore-web serve`.
 
 import { parseArgs } from 'node:util';
 import { Problem } from './problem.js';
 
-const USAGE = `npm start -- [--port 4870] [--data .eventcore] [--allow-origin https://app.example.com]
+export const USAGE = `Usage: eventcore-web serve [options]
 
-  --port          Where to listen on this machine; 0 picks a free port. Without it PORT, else 4870.
-  --data          The folder of the embedded database. DATABASE_URL=postgres://… uses that database instead.
-  --schema        The PostgreSQL schema that holds the tables; eventcore without it.
-  --allow-origin  An origin whose pages may use the endpoint, beside its own. May be repeated.`;
+Serves the sync endpoint of eventcore-web, on PostgreSQL where DATABASE_URL=postgres://… names one, else on an
+embedded PostgreSQL (PGlite) in a folder. Without a key to verify tokens with, it serves this machine only.
+
+  --port N                Where to listen; 0 picks a free port. Without it PORT, else 4870.
+  --host ADDRESS          The address to listen on; 127.0.0.1 without it.
+  --data FOLDER           The folder of the embedded database; .eventcore without it.
+  --schema NAME           The PostgreSQL schema that holds the tables; eventcore without it.
+  --allow-origin ORIGIN   An origin whose pages may use the endpoint, such as https://app.example.com, or *.
+                          May be repeated.
+  --static FOLDER         Serves the files of a folder too, such as a built app.
+  --jwt-secret-file FILE  Verifies tokens (JWT) by a secret that both sides share: HS256, at least 32 bytes.
+  --jwt-key-file FILE     Verifies tokens by a public key as PEM: RS256, ES256 or EdDSA.
+  --jwt-jwks URL          Verifies tokens by a key set (JWKS), which is fetched again when keys change.
+  --jwt-issuer TEXT       Whom tokens must come from (the claim iss).
+  --jwt-audience TEXT     Whom tokens must be for (the claim aud). May be repeated.
+  --version               Prints the version.
+  --help                  Prints this.
+
+A token's claim "spaces" names rights by space: { "team-1": ["read", "write"], "user-*": ["read"] }.`;
+
+export interface TokenOptions {
+  keys: { from: 'secret' | 'pem' | 'jwks'; place: string };
+  issuer: string | undefined;
+  audience: string[];
+}
 
 export interface Options {
   port: number;
+  host: string;
   data: string;
   schema: string;
   allowOrigin: string[];
+  staticFolder: string | undefined;
+  tokens: TokenOptions | undefined;
   databaseUrl: string | undefined;
 }
 
-/** The options, or none where only help was asked for. */
-export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options | undefined {
+/** @throws {Problem} where they are wrong. */
+export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
   const values = parse(args);
-  if (values.help) {
-    console.log(USAGE);
-    return undefined;
-  }
   return {
     port: readPort(values.port ?? (env.PORT || '4870')),
+    host: values.host ?? '127.0.0.1',
     data: values.data ?? '.eventcore',
     schema: values.schema ?? 'eventcore',
     allowOrigin: values['allow-origin'] ?? [],
+    staticFolder: values.static,
+    tokens: readTokens(values),
     databaseUrl: env.DATABASE_URL || undefined,
   };
 }
@@ -40,16 +63,39 @@ function parse(args: string[]) {
       args,
       options: {
         port: { type: 'string' },
+        host: { type: 'string' },
         data: { type: 'string' },
         schema: { type: 'string' },
         'allow-origin': { type: 'string', multiple: true },
-        help: { type: 'boolean', short: 'h' },
+        static: { type: 'string' },
+        'jwt-secret-file': { type: 'string' },
+        'jwt-key-file': { type: 'string' },
+        'jwt-jwks': { type: 'string' },
+        'jwt-issuer': { type: 'string' },
+        'jwt-audience': { type: 'string', multiple: true },
       },
     });
     return values;
   } catch (error) {
     throw new Problem(`${(error as Error).message}\n\n${USAGE}`, 2);
   }
+}
+
+function readTokens(values: ReturnType<typeof parse>): TokenOptions | undefined {
+  const sources = { 'jwt-secret-file': 'secret', 'jwt-key-file': 'pem', 'jwt-jwks': 'jwks' } as const;
+  const stated = Object.entries(sources).flatMap(([name, from]) => {
+    const place = values[name as keyof typeof sources];
+    return place === undefined ? [] : [{ from, place }];
+  });
+  const { 'jwt-issuer': issuer, 'jwt-audience': audience = [] } = values;
+  const names = Object.keys(sources)
+    .map((name) => `--${name}`)
+    .join(', ');
+  if (stated.length > 1) throw new Problem(`state one of ${names}`, 2);
+  const [keys] = stated;
+  if (keys) return { keys, issuer, audience };
+  if (issuer === undefined && audience.length === 0) return undefined;
+  throw new Problem(`--jwt-issuer and --jwt-audience need a key: one of ${names}`, 2);
 }
 
 function readPort(text: string): number {

@@ -10,6 +10,17 @@ export class Problem extends Error {
   }
 }
 
+/** An optional package that is needed after all. */
+export function missing(name: string): never {
+  throw new Problem(`the npm package ${name} is not installed\n  → npm install ${name}`);
+}
+
+/** What a failure says; one to connect to several addresses has no message of its own. */
+export function reason(error: unknown): string {
+  const { message, code, errors } = error as { message?: string; code?: string; errors?: Error[] };
+  return message || errors?.map((each) => each.message).join(', ') || code || String(error);
+}
+
 /** Does a step, and says how long it took. */
 export async function step<T>(label: string, work: () => Promise<T>): Promise<T> {
   const began = performance.now();

@@ -1,24 +1,33 @@
-// `npm start`'s server: the endpoint and the page, on this machine.
+// `eventcore-web serve`: the endpoint, and the files of a folder where one is named.
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { createSyncHandler } from '../server/index.js';
 import { openDatabase } from './database.js';
+import { staticFiles } from './files.js';
 import { answer } from './http.js';
-import { type Options, readOptions } from './options.js';
+import type { Options } from './options.js';
 import { Problem, step } from './problem.js';
-import { staticFiles } from './static.js';
+import { authorizeBy, isLoopback } from './tokens.js';
 
-const HOST = '127.0.0.1';
 /** How long requests that are under way may take after a signal to stop. */
 const GRACE_MS = 5_000;
 const ENDPOINT = /^\/(v1\/|healthz$|readyz$|openapi\.json$)/;
 
 type Handler = (request: Request) => Promise<Response>;
 
-async function serve(options: Options): Promise<void> {
+/** Serves until the process is told to stop, and then finishes the requests that are under way. @throws {Problem} */
+export async function serve(options: Options): Promise<void> {
+  const { host, port, tokens } = options;
+  if (tokens === undefined && !isLoopback(host)) {
+    throw new Problem(
+      `cannot listen on ${host}: without a key to verify tokens with, every space would be given to whoever asks\n` +
+        '  → state one (--jwt-jwks, --jwt-key-file, --jwt-secret-file), or listen on 127.0.0.1',
+    );
+  }
+  const authorize = tokens && (await authorizeBy(tokens));
   const stopped = nextSignal();
   // First the port: opening a database that is then not needed may take seconds.
   let route: Handler = async () =>
@@ -30,7 +39,7 @@ async function serve(options: Options): Promise<void> {
       outgoing.destroy();
     });
   });
-  await listen(server, options.port);
+  await listen(server, port, host);
   const opened = await step('opened the database', () => openDatabase(options)).catch((error) => {
     server.close();
     throw error;
@@ -40,13 +49,15 @@ async function serve(options: Options): Promise<void> {
       sql: opened.sql,
       schema: options.schema,
       allowOrigin: options.allowOrigin,
+      ...(authorize && { authorize }),
     });
     await step('prepared the endpoint', () => sync.initialize()).catch(explain);
-    const page = staticFiles(fileURLToPath(new URL('../www', import.meta.url)));
+    const page = options.staticFolder === undefined ? sync : staticFiles(path.resolve(options.staticFolder));
     route = (request) => (ENDPOINT.test(new URL(request.url).pathname) ? sync(request) : page(request));
     console.log(`• events are kept in: ${opened.name}`);
-    console.log(`\n  http://${HOST}:${(server.address() as AddressInfo).port}\n\nCtrl-C stops it.`);
+    console.log(`\n  ${addressOf(server)}\n\nCtrl-C stops it.`);
     await stopped;
+    sync.endStreams();
     await close(server);
   } finally {
     server.close();
@@ -55,14 +66,19 @@ async function serve(options: Options): Promise<void> {
   }
 }
 
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen(port, HOST);
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host.replace(/^\[(.*)\]$/, '$1'));
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
     const problem = error.code === 'EADDRINUSE' ? 'something else listens there' : error.message;
     throw new Problem(
-      `cannot listen on port ${port}: ${problem}\n  → stop it, or choose another: npm start -- --port 0`,
+      `cannot listen on port ${port} of ${host}: ${problem}\n  → stop it, or choose another with --port`,
     );
   });
+}
+
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 /** Finishes the requests that are under way. */
@@ -83,12 +99,4 @@ function nextSignal(): Promise<unknown> {
 function explain(error: unknown): never {
   const { code, message } = error as { code?: string; message?: string };
   throw code === undefined ? error : new Problem(`${message} (${code})`);
-}
-
-try {
-  const options = readOptions(process.argv.slice(2), process.env);
-  if (options) await serve(options);
-} catch (error) {
-  console.error(error instanceof Problem ? error.message : error);
-  process.exitCode = error instanceof Problem ? error.exitCode : 1;
 }

@@ -2,9 +2,9 @@
 
 import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
-import type { EndpointHost, HostAnswer } from '../wasm/endpoint/eventcore.js';
+import type { HostAnswer } from '../wasm/endpoint/eventcore.js';
 import { addressed, origins } from './cors.js';
-import { follow } from './live.js';
+import { follow, late, sooner } from './live.js';
 import { type SqlClient, toHost } from './sql.js';
 
 /** What a request needs to be allowed. */
@@ -29,6 +29,8 @@ export interface SyncHandlerOptions {
   schema?: string;
   /** Origins whose pages may use the endpoint beside its own, such as `https://app.example.com`, or `*`. */
   allowOrigin?: string | readonly string[];
+  /** How long a request's body may take, in seconds; 30 without it. */
+  bodyTimeout?: number;
 }
 
 /** Answers requests to `/v1/…`, `/healthz` and `/readyz`. */
@@ -36,12 +38,15 @@ export interface SyncHandler {
   (request: Request): Promise<Response>;
   /** Makes the tables or brings them up to date; without a call, the first request does it. */
   initialize(): Promise<void>;
+  /** Ends the streams of those who follow, so that their host can stop; they come back by themselves. */
+  endStreams(): void;
 }
 
 /** Makes a handler for any host that speaks `Request` and `Response`: Node, Deno, edge workers. */
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
-  const { sql, authorize, schema = 'eventcore', allowOrigin } = options;
+  const { sql, authorize, schema = 'eventcore', allowOrigin, bodyTimeout = 30 } = options;
   const cors = origins(allowOrigin);
+  const streams = new Set<() => void>();
   const load = once(async () => {
     const { EndpointHost } = await endpoint.load();
     return new EndpointHost(toHost(sql), schema);
@@ -59,7 +64,9 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
         `pages of ${request.headers.get('origin')} are not allowed here; see allowOrigin`,
       );
     }
-    const body = await read(request, host);
+    const body = await sooner(read(request, host.maxBodyBytes), bodyTimeout * 1_000);
+    if (body === late) return host.tooSlow(bodyTimeout);
+    if (body === broken) return host.invalid('the body broke off');
     if (typeof body === 'number') return host.tooLarge(body);
     return host.handle(
       request.method,
@@ -79,38 +86,52 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     try {
       const live = said.takeLive();
       const headers = { ...cors.headers(request), ...headersOf(said, live !== undefined) };
-      const body = live === undefined ? said.body : follow(live, request.signal);
+      const body = live === undefined ? said.body : follow(live, request.signal, streams);
       return new Response(body, { status: said.status, headers });
     } finally {
       said.free();
     }
   };
-  return Object.assign(handler, { initialize: async () => (await load()).initialize() });
+  return Object.assign(handler, {
+    initialize: async () => (await load()).initialize(),
+    endStreams() {
+      for (const end of streams) end();
+    },
+  });
 }
 
-function headersOf({ protocol, allow, retryAfter }: HostAnswer, isLive: boolean): Record<string, string> {
+function headersOf(
+  { status, protocol, allow, retryAfter }: HostAnswer,
+  isLive: boolean,
+): Record<string, string> {
   return {
     'content-type': isLive ? 'text/event-stream' : 'application/json',
     'cache-control': 'no-store',
     'eventcore-protocol': String(protocol),
     // Proxies that gather answers before they pass them on are asked not to.
     ...(isLive && { 'x-accel-buffering': 'no' }),
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
     ...(allow !== undefined && { allow }),
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
   };
 }
 
+const broken = Symbol('broken');
+
 /** The whole body, or its size where that is over the limit; never more than the limit is kept. */
-async function read(request: Request, host: EndpointHost): Promise<Uint8Array | number> {
-  const limit = host.maxBodyBytes;
+async function read(request: Request, limit: number): Promise<Uint8Array | number | typeof broken> {
   const stated = Number(request.headers.get('content-length') ?? 0);
   if (stated > limit) return stated;
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > limit) return size;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > limit) return size;
+      chunks.push(chunk);
+    }
+  } catch {
+    return broken;
   }
   const body = new Uint8Array(size);
   let at = 0;

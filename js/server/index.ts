@@ -10,3 +10,4 @@ export {
   type SyncHandlerOptions,
 } from './handler.js';
 export type { SqlClient, SqlConnection, SqlRow } from './sql.js';
+export { type BearerTokenOptions, bearerTokens, type Claims } from './tokens.js';

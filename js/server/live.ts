@@ -9,8 +9,12 @@ const PREAMBLE = 'retry: 1000\n\n';
 /** The longest that a timer takes. */
 const FAR_MS = 2 ** 31 - 1;
 
-/** The messages to one follower, for as long as it reads. */
-export function follow(live: HostLive, signal: AbortSignal): ReadableStream<Uint8Array> {
+/** The messages to one follower, for as long as it reads; `ends` has what ends them, as long as they go on. */
+export function follow(
+  live: HostLive,
+  signal: AbortSignal,
+  ends: Set<() => void>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let waiting: Promise<string | undefined> | undefined;
   let over = false;
@@ -18,11 +22,13 @@ export function follow(live: HostLive, signal: AbortSignal): ReadableStream<Uint
     if (over) return;
     over = true;
     signal.removeEventListener('abort', end);
+    ends.delete(end);
     live.close();
     // What was still being waited for ends first.
     Promise.resolve(waiting).finally(() => live.free());
   };
   signal.addEventListener('abort', end);
+  ends.add(end);
   return new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(encoder.encode(PREAMBLE)),
     async pull(controller) {
@@ -45,10 +51,10 @@ export function follow(live: HostLive, signal: AbortSignal): ReadableStream<Uint
   });
 }
 
-const late = Symbol('late');
+export const late = Symbol('late');
 
 /** What a promise says, or `late` where that takes longer. */
-async function sooner<T>(promise: Promise<T>, ms: number): Promise<T | typeof late> {
+export async function sooner<T>(promise: Promise<T>, ms: number): Promise<T | typeof late> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const alarm = new Promise<typeof late>((resolve) => {
     timer = setTimeout(resolve, Math.max(0, Math.min(ms, FAR_MS)), late);

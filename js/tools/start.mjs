@@ -13,7 +13,9 @@ const SAME_SIGNAL_MS = 300;
 
 /** @returns {Promise<number>} The server's exit code. */
 function serve(args) {
-  const server = spawn(process.execPath, [path.join(ROOT, 'dist', 'cli', 'serve.js'), ...args], {
+  const inDist = (...place) => path.join(ROOT, 'dist', ...place);
+  const command = [inDist('cli', 'index.js'), 'serve', '--static', inDist('www'), ...args];
+  const server = spawn(process.execPath, command, {
     stdio: 'inherit',
     // Out of the terminal's reach, so that each signal arrives once: from here.
     detached: process.platform !== 'win32',

@@ -203,6 +203,17 @@ impl EndpointHost {
         self.endpoint.refuse(&error).into()
     }
 
+    /// The answer to a body that took longer than this, in seconds.
+    #[wasm_bindgen(js_name = tooSlow)]
+    pub fn too_slow(&self, seconds: f64) -> HostAnswer {
+        self.endpoint.too_slow(seconds as u64).into()
+    }
+
+    /// The answer to what is no request.
+    pub fn invalid(&self, reason: String) -> HostAnswer {
+        self.endpoint.refuse(&StoreError::InvalidRequest(reason)).into()
+    }
+
     /// The answer to a request that the host does not let in.
     pub fn forbidden(&self, reason: String) -> HostAnswer {
         self.endpoint.refuse(&StoreError::Forbidden(reason)).into()

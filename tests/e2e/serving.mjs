@@ -4,14 +4,16 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ROOT } from '../../js/tools/run.mjs';
 
-const SERVE = path.join(ROOT, 'dist', 'cli', 'serve.js');
+const inDist = (...place) => path.join(ROOT, 'dist', ...place);
+/** As `npm start` does. */
+const SERVE = [inDist('cli', 'index.js'), 'serve', '--static', inDist('www')];
 
 /**
  * Starts the server and waits until it says where it listens.
  * @param {{ port?: number, env: Record<string, string>, args?: string[] }} options
  */
 export async function serve({ port = 0, env, args = [] }) {
-  const server = spawn(process.execPath, [SERVE, '--port', String(port), ...args], {
+  const server = spawn(process.execPath, [...SERVE, '--port', String(port), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

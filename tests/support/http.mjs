@@ -104,3 +104,12 @@ export function commit(expected, events, id = newId()) {
     })),
   };
 }
+
+/** Waits until something is so. @param {() => unknown} holds It may answer later. */
+export async function until(holds, ms = 60_000) {
+  const deadline = Date.now() + ms;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`it did not come to be in ${ms / 1_000} s: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
