@@ -2,19 +2,17 @@
 //!
 //! What comes in is read loosely and then checked field by field, so that every fault has its typed error.
 
-use std::collections::BTreeMap;
-
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
 
 use crate::error::StoreError;
+use crate::event::json::{
+    self, Decode, Encode, Fault, Object, Read, Reader, decode_members, decode_words, encode_members,
+    from_text, members,
+};
 use crate::event::{
-    Commit, CommitId, EventId, EventType, Expectation, Json, Limits, NewEvent, RawEvent, StreamId, time,
+    Commit, CommitId, EventMetadata, EventType, Expectation, Json, Limits, NewEvent, RawEvent, StreamId, time,
 };
-use crate::version::{
-    Cursor, EventVersion, ExpectedVersion, Position, Positions, StreamConflict, WriteResult,
-};
+use crate::version::{Cursor, ExpectedVersion, Position, StreamConflict, WriteResult};
 
 /// The version of these messages.
 pub const VERSION: u32 = 1;
@@ -23,15 +21,16 @@ pub const VERSION: u32 = 1;
 pub const VERSION_HEADER: &str = "eventcore-protocol";
 
 /// `POST /v1/spaces/{space}/push`: commits, to be written in order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct PushRequest {
     /// The commits.
     pub commits: Vec<Commit>,
 }
 
+encode_members!(PushRequest { commits: "commits" });
+
 /// The answer to a push.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct PushAnswer {
     /// The endpoint's identity; another one means another history.
     pub backend_id: String,
@@ -41,19 +40,14 @@ pub struct PushAnswer {
     pub outcomes: Vec<PushOutcome>,
 }
 
+members!(PushAnswer { backend_id: "backendId", head: "head", outcomes: "outcomes" });
+
 /// What became of a pushed commit.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(
-    tag = "status",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    try_from = "WrittenOutcome"
-)]
+#[derive(Debug, Clone)]
 pub enum PushOutcome {
     /// It is written, by this push or an earlier one.
     Accepted {
         /// Where and at which versions.
-        #[serde(flatten)]
         result: WriteResult,
     },
     /// Streams were not at the versions that it expects.
@@ -70,7 +64,6 @@ pub enum PushOutcome {
         /// The commit.
         commit_id: CommitId,
         /// Why.
-        #[serde(flatten)]
         error: ErrorBody,
     },
     /// A commit before it was not accepted.
@@ -80,25 +73,75 @@ pub enum PushOutcome {
     },
 }
 
-/// An outcome as it is read: serde's tagged enums buffer what they read, and text that is passed on unparsed
-/// does not survive that.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenOutcome {
-    status: Status,
-    commit_id: CommitId,
-    event_ids: Option<Vec<EventId>>,
-    versions: Option<BTreeMap<StreamId, EventVersion>>,
-    positions: Option<Positions>,
-    streams: Option<Vec<StreamConflict>>,
-    #[serde(default)]
-    events: Vec<RawEvent>,
-    code: Option<String>,
-    message: Option<String>,
+impl Encode for PushOutcome {
+    fn encode(&self, out: &mut String) {
+        let object = Object::new(out);
+        match self {
+            Self::Accepted { result } => object
+                .member("status", &"accepted")
+                .member("commitId", &result.commit_id)
+                .member("eventIds", &result.event_ids)
+                .member("versions", &result.versions)
+                .member("positions", &result.positions),
+            Self::Conflict { commit_id, streams, events } => object
+                .member("status", &"conflict")
+                .member("commitId", commit_id)
+                .member("streams", streams)
+                .member("events", events),
+            Self::Rejected { commit_id, error } => object
+                .member("status", &"rejected")
+                .member("commitId", commit_id)
+                .member("code", &error.code)
+                .member("message", &error.message),
+            Self::NotAttempted { commit_id } => {
+                object.member("status", &"notAttempted").member("commitId", commit_id)
+            }
+        }
+        .end();
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+impl Decode for PushOutcome {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let (mut status, mut commit_id, mut event_ids, mut versions) = (None, None, None, None);
+        let (mut positions, mut streams, mut events) = (None, None, None);
+        let (mut code, mut message) = (None, None);
+        reader.object(&mut |reader, name| match name {
+            "status" => reader.fill(&mut status),
+            "commitId" => reader.fill(&mut commit_id),
+            "eventIds" => reader.fill(&mut event_ids),
+            "versions" => reader.fill(&mut versions),
+            "positions" => reader.fill(&mut positions),
+            "streams" => reader.fill(&mut streams),
+            "events" => reader.fill(&mut events),
+            "code" => reader.fill(&mut code),
+            "message" => reader.fill(&mut message),
+            _ => reader.raw().map(drop),
+        })?;
+        let commit_id = reader.required(commit_id, "commitId")?;
+        Ok(match reader.required(status, "status")? {
+            Status::Accepted => Self::Accepted {
+                result: WriteResult {
+                    commit_id,
+                    event_ids: reader.required(event_ids, "eventIds")?,
+                    versions: reader.required(versions, "versions")?,
+                    positions: reader.required(positions, "positions")?,
+                },
+            },
+            Status::Conflict => Self::Conflict {
+                commit_id,
+                streams: reader.required(streams, "streams")?,
+                events: events.unwrap_or_default(),
+            },
+            Status::Rejected => {
+                let (code, message) = (reader.required(code, "code")?, reader.required(message, "message")?);
+                Self::Rejected { commit_id, error: ErrorBody { code, message } }
+            }
+            Status::NotAttempted => Self::NotAttempted { commit_id },
+        })
+    }
+}
+
 enum Status {
     Accepted,
     Conflict,
@@ -106,34 +149,12 @@ enum Status {
     NotAttempted,
 }
 
-impl TryFrom<WrittenOutcome> for PushOutcome {
-    type Error = String;
-
-    fn try_from(written: WrittenOutcome) -> Result<Self, String> {
-        let WrittenOutcome { commit_id, positions, events, .. } = written;
-        let lacks = |field: &str| format!("the outcome of commit {commit_id} lacks {field}");
-        Ok(match written.status {
-            Status::Accepted => Self::Accepted {
-                result: WriteResult {
-                    commit_id,
-                    event_ids: written.event_ids.ok_or_else(|| lacks("eventIds"))?,
-                    versions: written.versions.ok_or_else(|| lacks("versions"))?,
-                    positions,
-                },
-            },
-            Status::Conflict => {
-                let streams = written.streams.ok_or_else(|| lacks("streams"))?;
-                Self::Conflict { commit_id, streams, events }
-            }
-            Status::Rejected => {
-                let code = written.code.ok_or_else(|| lacks("code"))?;
-                let message = written.message.ok_or_else(|| lacks("message"))?;
-                Self::Rejected { commit_id, error: ErrorBody { code, message } }
-            }
-            Status::NotAttempted => Self::NotAttempted { commit_id },
-        })
-    }
-}
+decode_words!(Status {
+    Accepted: "accepted",
+    Conflict: "conflict",
+    Rejected: "rejected",
+    NotAttempted: "notAttempted",
+});
 
 /// `GET /v1/spaces/{space}/events?after=&limit=`: a page of the feed.
 ///
@@ -142,8 +163,7 @@ impl TryFrom<WrittenOutcome> for PushOutcome {
 /// its cursor, so that `Last-Event-ID` goes on where the last one ended. Comments come in between, at least every
 /// 15 seconds; a stream that is silent for longer is broken. Before the endpoint ends a stream for a reason it says
 /// it by an event `end`, which is an [`ErrorAnswer`]: `UNAUTHORIZED` when the token expired.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct EventsAnswer {
     /// The endpoint's identity.
     pub backend_id: String,
@@ -157,15 +177,29 @@ pub struct EventsAnswer {
     pub events: Vec<RawEvent>,
 }
 
+members!(EventsAnswer {
+    backend_id: "backendId",
+    head: "head",
+    cursor: "cursor",
+    complete: "complete",
+    events: "events",
+});
+
 /// Why a request was not carried out.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct ErrorAnswer {
     /// The endpoint's identity, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_id: Option<String>,
     /// The error.
     pub error: ErrorBody,
+}
+
+decode_members!(ErrorAnswer { backend_id: "backendId", error: "error" });
+
+impl Encode for ErrorAnswer {
+    fn encode(&self, out: &mut String) {
+        Object::new(out).optional("backendId", self.backend_id.as_ref()).member("error", &self.error).end();
+    }
 }
 
 impl ErrorAnswer {
@@ -176,7 +210,7 @@ impl ErrorAnswer {
 }
 
 /// An error on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorBody {
     /// The stable code; see [`StoreError::code`].
     pub code: String,
@@ -184,67 +218,97 @@ pub struct ErrorBody {
     pub message: String,
 }
 
+members!(ErrorBody { code: "code", message: "message" });
+
 impl From<&StoreError> for ErrorBody {
     fn from(error: &StoreError) -> Self {
         Self { code: error.code().into(), message: error.to_string() }
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenCommit<E> {
-    id: CommitId,
-    expectations: Vec<WrittenExpectation>,
-    events: Vec<E>,
+impl Encode for Commit {
+    fn encode(&self, out: &mut String) {
+        Object::new(out)
+            .member("id", &self.id())
+            .member("expectations", &self.expectations())
+            .member("events", &self.events())
+            .end();
+    }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+encode_members!(Expectation { stream_id: "streamId", expected: "expected" });
+
+impl Encode for NewEvent {
+    fn encode(&self, out: &mut String) {
+        Object::new(out)
+            .member("id", &self.id)
+            .member("streamId", &self.stream_id)
+            .member("type", &self.event_type)
+            .member("occurredAt", &time::format(self.occurred_at))
+            .member("metadata", &self.metadata)
+            .member("payload", &self.payload)
+            .end();
+    }
+}
+
+impl Serialize for Commit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::serialize(self, serializer)
+    }
+}
+
+/// A commit as it is read: what can be wrong with it alone is not looked at yet.
+struct WrittenCommit {
+    id: CommitId,
+    expectations: Vec<WrittenExpectation>,
+    events: Vec<WrittenEvent>,
+}
+
+decode_members!(WrittenCommit { id: "id", expectations: "expectations", events: "events" });
+
 struct WrittenExpectation {
     stream_id: String,
     expected: ExpectedVersion,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenEvent<J> {
+decode_members!(WrittenExpectation { stream_id: "streamId", expected: "expected" });
+
+struct WrittenEvent {
     id: String,
     stream_id: String,
-    #[serde(rename = "type")]
     event_type: String,
     occurred_at: String,
-    metadata: J,
-    payload: J,
+    metadata: Unchecked,
+    payload: Unchecked,
 }
 
-impl Serialize for Commit {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let events = self.events().iter().map(|event| WrittenEvent {
-            id: event.id.to_string(),
-            stream_id: event.stream_id.to_string(),
-            event_type: event.event_type.to_string(),
-            occurred_at: time::format(event.occurred_at),
-            metadata: &event.metadata,
-            payload: &event.payload,
-        });
-        let expectations = self.expectations().iter().map(|expectation| WrittenExpectation {
-            stream_id: expectation.stream_id.to_string(),
-            expected: expectation.expected,
-        });
-        WrittenCommit { id: self.id(), expectations: expectations.collect(), events: events.collect() }
-            .serialize(serializer)
+decode_members!(WrittenEvent {
+    id: "id",
+    stream_id: "streamId",
+    event_type: "type",
+    occurred_at: "occurredAt",
+    metadata: "metadata",
+    payload: "payload",
+});
+
+/// JSON that may break a rule.
+struct Unchecked(String);
+
+impl Decode for Unchecked {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.raw().map(|text| Self(text.into()))
     }
 }
 
-impl WrittenCommit<WrittenEvent<Box<RawValue>>> {
+impl WrittenCommit {
     fn check(self, limits: &Limits) -> Result<Commit, StoreError> {
         let events = self.events.into_iter().map(|event| {
             Ok(NewEvent {
                 id: event.id.parse()?,
                 stream_id: event.stream_id.parse()?,
                 event_type: event.event_type.parse::<EventType>()?,
-                payload: Json::from_raw(event.payload)?,
-                metadata: metadata(event.metadata)?,
+                payload: Json::parse(&event.payload.0)?,
+                metadata: metadata(&event.metadata.0)?,
                 occurred_at: time::parse(&event.occurred_at)
                     .map_err(|error| StoreError::InvalidBatch(format!("occurredAt of an event: {error}")))?,
             })
@@ -259,11 +323,11 @@ impl WrittenCommit<WrittenEvent<Box<RawValue>>> {
     }
 }
 
-/// Metadata must be what [`EventMetadata`](crate::event::EventMetadata) can be read from.
-fn metadata(raw: Box<RawValue>) -> Result<Json, StoreError> {
-    let json = Json::from_raw(raw)?;
-    json.to::<crate::event::EventMetadata<IgnoredAny>>()
-        .map_err(|error| StoreError::InvalidBatch(format!("metadata of an event: {error}")))?;
+/// Metadata must be what [`EventMetadata`] can be read from.
+fn metadata(text: &str) -> Result<Json, StoreError> {
+    let json = Json::parse(text)?;
+    from_text::<EventMetadata<Json>>(text)
+        .map_err(|fault| StoreError::InvalidBatch(format!("metadata of an event: {fault}")))?;
     Ok(json)
 }
 
@@ -272,9 +336,7 @@ fn metadata(raw: Box<RawValue>) -> Result<Json, StoreError> {
 /// # Errors
 /// `INVALID_REQUEST` where it is not such a text; else as [`Commit::from_parts`].
 pub fn read_commit(text: &str, limits: &Limits) -> Result<Commit, StoreError> {
-    let written: WrittenCommit<WrittenEvent<Box<RawValue>>> =
-        serde_json::from_str(text).map_err(malformed)?;
-    written.check(limits)
+    from_text::<WrittenCommit>(text).map_err(|fault| malformed(&fault))?.check(limits)
 }
 
 /// A commit of a push: checked, or what is wrong with it.
@@ -291,13 +353,13 @@ pub struct Pushed {
 /// # Errors
 /// `INVALID_REQUEST` where it is not such a text.
 pub fn read_push(body: &[u8], limits: &Limits) -> Result<Vec<Pushed>, StoreError> {
-    #[derive(Deserialize)]
     struct Push {
-        commits: Vec<WrittenCommit<WrittenEvent<Box<RawValue>>>>,
+        commits: Vec<WrittenCommit>,
     }
+    decode_members!(Push { commits: "commits" });
     let text = std::str::from_utf8(body)
         .map_err(|error| StoreError::InvalidRequest(format!("the body is not UTF-8: {error}")))?;
-    let push: Push = serde_json::from_str(text).map_err(malformed)?;
+    let push: Push = from_text(text).map_err(|fault| malformed(&fault))?;
     Ok(push
         .commits
         .into_iter()
@@ -305,6 +367,6 @@ pub fn read_push(body: &[u8], limits: &Limits) -> Result<Vec<Pushed>, StoreError
         .collect())
 }
 
-fn malformed(error: serde_json::Error) -> StoreError {
-    StoreError::InvalidRequest(error.to_string())
+fn malformed(fault: &Fault) -> StoreError {
+    StoreError::InvalidRequest(fault.to_string())
 }

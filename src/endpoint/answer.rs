@@ -1,8 +1,7 @@
 //! Answers, and the one place where errors become statuses.
 
-use serde::Serialize;
-
 use crate::error::StoreError;
+use crate::event::json::{Encode, to_text};
 use crate::protocol::{ErrorAnswer, PushOutcome};
 
 use super::handler::Spaces;
@@ -106,11 +105,8 @@ pub const fn status_of(error: &StoreError) -> u16 {
 
 impl Answer {
     /// 200 with a JSON body.
-    pub(super) fn ok(body: &impl Serialize) -> Self {
-        match serde_json::to_string(body) {
-            Ok(body) => Self { status: 200, body, ..Self::default() },
-            Err(error) => Self::error(&StoreError::Internal(error.to_string()), None),
-        }
+    pub(super) fn ok(body: &dyn Encode) -> Self {
+        Self { status: 200, body: to_text(body), ..Self::default() }
     }
 
     /// An error with its status and code, and the endpoint's identity where it is known.
@@ -146,7 +142,7 @@ impl Answer {
 
     fn failed(status: u16, answer: ErrorAnswer) -> Self {
         // Strings always become JSON; an empty body would only lose the message.
-        let body = serde_json::to_string(&answer).unwrap_or_default();
+        let body = to_text(&answer);
         Self { status, body, ..Self::default() }
     }
 }

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use event_listener::EventListener;
 use futures_util::lock;
-use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::event::SpaceId;
+use crate::event::json::{Encode, to_text};
 use crate::protocol::{ErrorAnswer, EventsAnswer};
 use crate::store::Backend;
 use crate::version::Cursor;
@@ -151,7 +151,7 @@ impl<S: Spaces> Live<S> {
     async fn read(&self, reading: u64) -> Result<Page, StoreError> {
         let answer = self.endpoint.page(&*self.log, self.cursor, None).await?;
         let EventsAnswer { cursor, complete, .. } = answer;
-        let message = message("page", Some(cursor), &answer)?.into();
+        let message = message("page", Some(cursor), &answer).into();
         Ok(Page { after: self.cursor, cursor, complete, message, reading })
     }
 }
@@ -159,15 +159,14 @@ impl<S: Spaces> Live<S> {
 impl<S: Spaces> Endpoint<S> {
     /// The message after which a stream ends: why it does.
     pub fn last_words(&self, error: &StoreError) -> Arc<str> {
-        let said = message("end", None, &ErrorAnswer::new(error, self.known_identity()));
-        said.unwrap_or_default().into()
+        message("end", None, &ErrorAnswer::new(error, self.known_identity())).into()
     }
 }
 
 /// A server-sent event. JSON has line breaks only between its tokens, where a space means the same.
-fn message(event: &str, id: Option<Cursor>, data: &impl Serialize) -> Result<String, StoreError> {
-    let json = serde_json::to_string(data).map_err(|error| StoreError::Internal(error.to_string()))?;
+fn message(event: &str, id: Option<Cursor>, data: &dyn Encode) -> String {
+    let json = to_text(data);
     let json = if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json };
     let id = id.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
-    Ok(format!("event: {event}\n{id}data: {json}\n\n"))
+    format!("event: {event}\n{id}data: {json}\n\n")
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, Utc};
-use serde::Serialize;
 
+use super::json::{Encode, to_text};
 use super::{
     Batch, CommitId, CorrelationId, Digest, DigestBuilder, Event, EventId, EventMetadata, EventType,
     IdGenerator, Json, Limits, RawEvent, StreamId, Upcasters, time,
@@ -74,7 +74,7 @@ impl Commit {
     ///
     /// # Errors
     /// `INVALID_BATCH`, `INVALID_PAYLOAD`, `INVALID_NAME` or `PAYLOAD_TOO_LARGE`.
-    pub fn prepare<E: Event, V: Serialize>(
+    pub fn prepare<E: Event, V: Encode>(
         batch: Batch<E, V>,
         ids: &IdGenerator,
         limits: &Limits,
@@ -103,7 +103,7 @@ impl Commit {
                 stream_id: event.stream_id,
                 event_type: encoded.event_type,
                 payload: encoded.payload,
-                metadata: Json::from_value(&metadata)?,
+                metadata: Json::parse(&to_text(&metadata))?,
                 occurred_at: event.occurred_at.map_or_else(|| id.timestamp(), time::whole_millis),
             });
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::{Uuid, Variant};
 
 use super::clock;
+use super::json::{Decode, Encode, Read, Reader};
 
 /// Why a text or a UUID is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +125,20 @@ macro_rules! id {
         impl From<$name> for Uuid {
             fn from(id: $name) -> Self {
                 id.0
+            }
+        }
+
+        impl Encode for $name {
+            fn encode(&self, out: &mut String) {
+                out.push('"');
+                out.push_str(self.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+                out.push('"');
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+                reader.parsed()
             }
         }
 

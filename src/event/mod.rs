@@ -26,6 +26,8 @@ pub use enrich::{EnrichedEvent, EventContext, EventEnricher};
 pub use id::{CommitId, EventId, InvalidEventId};
 pub use json::{InvalidJson, Json};
 pub use metadata::EventMetadata;
+#[cfg(target_family = "wasm")]
+pub(crate) use metadata::PartialMetadata;
 pub use name::{CausationId, CorrelationId, EventType, InvalidName, RequestId, SessionId, SpaceId, UserId};
 pub use payload::{Event, JsonEvent};
 pub use stored::{Place, RawEvent, StoredEvent, StreamEvents};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::json::{Decode, Encode, Read, Reader};
+
 /// The most characters that a name may have.
 pub(super) const MAX_CHARACTERS: usize = 255;
 
@@ -79,6 +81,18 @@ macro_rules! name {
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl Encode for $name {
+            fn encode(&self, out: &mut String) {
+                self.as_str().encode(out);
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+                reader.parsed()
             }
         }
 

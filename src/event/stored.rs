@@ -1,8 +1,9 @@
 //! Events as a store gives them back.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::json::{self, Decode, Encode, Object, Read, Reader};
 use super::{CommitId, EventId, EventMetadata, EventType, Json, StreamId, time};
 use crate::version::{EventVersion, Position};
 
@@ -95,53 +96,65 @@ pub struct RawEvent {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// The one written form of an event: on the wire, in exports, and towards JavaScript.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<J, T> {
-    /// Null while pending.
-    position: Option<Position>,
-    id: EventId,
-    commit_id: CommitId,
-    stream_id: StreamId,
-    version: EventVersion,
-    #[serde(rename = "type")]
-    event_type: EventType,
-    payload: J,
-    metadata: J,
-    occurred_at: T,
+/// The one written form of an event: on the wire, in exports, and towards JavaScript. Its position is null while it
+/// is pending.
+impl Encode for RawEvent {
+    fn encode(&self, out: &mut String) {
+        Object::new(out)
+            .member("position", &self.place.position())
+            .member("id", &self.id)
+            .member("commitId", &self.commit_id)
+            .member("streamId", &self.stream_id)
+            .member("version", &self.version)
+            .member("type", &self.event_type)
+            .member("payload", &self.payload)
+            .member("metadata", &self.metadata)
+            .member("occurredAt", &time::format(self.occurred_at))
+            .end();
+    }
+}
+
+impl Decode for RawEvent {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let (mut position, mut id, mut commit_id, mut stream_id) = (None, None, None, None);
+        let (mut version, mut event_type, mut payload, mut metadata) = (None, None, None, None);
+        let mut occurred_at = None;
+        reader.object(&mut |reader, name| match name {
+            "position" => reader.fill(&mut position),
+            "id" => reader.fill(&mut id),
+            "commitId" => reader.fill(&mut commit_id),
+            "streamId" => reader.fill(&mut stream_id),
+            "version" => reader.fill(&mut version),
+            "type" => reader.fill(&mut event_type),
+            "payload" => reader.fill(&mut payload),
+            "metadata" => reader.fill(&mut metadata),
+            "occurredAt" => reader.fill(&mut occurred_at),
+            _ => reader.raw().map(drop),
+        })?;
+        let position: Option<Position> = reader.required(position, "position")?;
+        let occurred_at: String = reader.required(occurred_at, "occurredAt")?;
+        Ok(Self {
+            place: position.map_or(Place::Pending(0), Place::Confirmed),
+            id: reader.required(id, "id")?,
+            commit_id: reader.required(commit_id, "commitId")?,
+            stream_id: reader.required(stream_id, "streamId")?,
+            version: reader.required(version, "version")?,
+            event_type: reader.required(event_type, "type")?,
+            payload: reader.required(payload, "payload")?,
+            metadata: reader.required(metadata, "metadata")?,
+            occurred_at: time::parse(&occurred_at).or_else(|error| reader.fail(&error))?,
+        })
+    }
 }
 
 impl Serialize for RawEvent {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Written {
-            position: self.place.position(),
-            id: self.id,
-            commit_id: self.commit_id,
-            stream_id: self.stream_id.clone(),
-            version: self.version,
-            event_type: self.event_type.clone(),
-            payload: &self.payload,
-            metadata: &self.metadata,
-            occurred_at: time::format(self.occurred_at),
-        }
-        .serialize(serializer)
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::serialize(self, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RawEvent {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::<Json, String>::deserialize(deserializer)?;
-        Ok(Self {
-            place: written.position.map_or(Place::Pending(0), Place::Confirmed),
-            id: written.id,
-            commit_id: written.commit_id,
-            stream_id: written.stream_id,
-            version: written.version,
-            event_type: written.event_type,
-            payload: written.payload,
-            metadata: written.metadata,
-            occurred_at: time::parse(&written.occurred_at).map_err(serde::de::Error::custom)?,
-        })
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        json::deserialize(deserializer)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::json::{Decode, Encode, Read, Reader};
 use super::name::{self, NameProblem};
 
 /// The name of a stream: events about one thing, in a space.
@@ -100,6 +101,18 @@ fn partition(key: &str, partitions: u32) -> u32 {
     let hash = key.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     let folded = (hash >> 32) ^ (hash & 0xffff_ffff);
     (folded % u64::from(partitions.max(1))) as u32
+}
+
+impl Encode for StreamId {
+    fn encode(&self, out: &mut String) {
+        self.as_str().encode(out);
+    }
+}
+
+impl Decode for StreamId {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.parsed()
+    }
 }
 
 impl AsRef<str> for StreamId {

@@ -42,7 +42,7 @@ fn content(whole: &Json) -> Result<Json, EncodeError> {
         deserializer.deserialize_map(Map)
     }
     match whole.to::<One>() {
-        Ok(One(raw)) => Ok(Json::from_raw(raw)?),
+        Ok(One(raw)) => Ok(Json::parse(raw.get())?),
         Err(_) => Err(EncodeError::Unnamed),
     }
 }

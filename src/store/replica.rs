@@ -1,8 +1,7 @@
 //! What a backend must be able to do beyond a log, so that it can be one replica of a synced space.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::StoreError;
+use crate::event::json::{Decode, Encode, Object, Read, Reader, encode_members, members};
 use crate::event::{Commit, CommitId, RawEvent, SpaceId};
 use crate::maybe::MaybeSend;
 use crate::protocol::ErrorBody;
@@ -11,8 +10,7 @@ use crate::version::{Cursor, VersionConflict};
 use super::Backend;
 
 /// What a replica knows of its endpoint. Persisted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplicaState {
     /// The space that it is a replica of; none for a store that was never synced.
     pub space: Option<SpaceId>,
@@ -26,9 +24,16 @@ pub struct ReplicaState {
     pub pending_events: u64,
 }
 
+encode_members!(ReplicaState {
+    space: "space",
+    backend_id: "backendId",
+    cursor: "cursor",
+    pending_commits: "pendingCommits",
+    pending_events: "pendingEvents",
+});
+
 /// Why a commit of the outbox cannot be pushed as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The endpoint said that streams are not at the versions that it expects.
     Conflict(VersionConflict),
@@ -43,6 +48,46 @@ pub enum Refusal {
         asked: bool,
     },
 }
+
+impl Encode for Refusal {
+    fn encode(&self, out: &mut String) {
+        match self {
+            Self::Conflict(conflict) => Object::new(out).member("conflict", conflict).end(),
+            Self::Rejected(error) => Object::new(out).member("rejected", error).end(),
+            Self::Behind { conflict, asked } => {
+                let behind = Behind { conflict: conflict.clone(), asked: *asked };
+                Object::new(out).member("behind", &behind).end();
+            }
+        }
+    }
+}
+
+impl Decode for Refusal {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let mut refusal = None;
+        reader.object(&mut |reader, name| {
+            refusal = Some(match name {
+                "conflict" => Self::Conflict(Decode::decode(reader)?),
+                "rejected" => Self::Rejected(Decode::decode(reader)?),
+                "behind" => {
+                    let Behind { conflict, asked } = Decode::decode(reader)?;
+                    Self::Behind { conflict, asked }
+                }
+                _ => return reader.expected("a refusal"),
+            });
+            Ok(())
+        })?;
+        refusal.map_or_else(|| reader.expected("a refusal"), Ok)
+    }
+}
+
+/// The written form of [`Refusal::Behind`].
+struct Behind {
+    conflict: VersionConflict,
+    asked: bool,
+}
+
+members!(Behind { conflict: "conflict", asked: "asked" });
 
 /// A commit that waits in the outbox.
 #[derive(Debug, Clone, PartialEq)]

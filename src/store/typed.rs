@@ -3,9 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::error::StoreError;
+use crate::event::json::Encode;
 use crate::event::{
     Batch, Commit, Event, EventMetadata, Json, JsonEvent, Limits, Place, RawEvent, StoredEvent, StreamEvents,
     StreamId, Upcasters,
@@ -81,7 +80,7 @@ impl<B: Backend, E: Event> Store<B, E> {
     }
 
     /// Writes a batch, however the values in its metadata are held.
-    pub(crate) async fn write<V: Serialize>(&self, batch: Batch<E, V>) -> Result<WriteResult, StoreError> {
+    pub(crate) async fn write<V: Encode>(&self, batch: Batch<E, V>) -> Result<WriteResult, StoreError> {
         let commit = Commit::prepare(batch, self.backend.ids(), &self.limits, &self.upcasters)?;
         let outcome = self.backend.append(vec![commit]).await?.pop();
         outcome

@@ -1,20 +1,19 @@
 //! What answers a request: the endpoint, or whatever stands in its place.
 
-use serde::de::DeserializeOwned;
-
 use crate::error::StoreError;
+use crate::event::json::{Decode, Fault, from_text};
 use crate::protocol::{ErrorAnswer, ErrorBody};
 
 use super::host::HostResponse;
 use super::machine::Failure;
 
 /// An answer of the protocol, or why it is none.
-pub(super) fn read<A: DeserializeOwned>(response: HostResponse) -> Result<A, Failure> {
+pub(super) fn read<A: Decode>(response: HostResponse) -> Result<A, Failure> {
     let HostResponse { status, body, retry_after_ms } = response;
     if status == 200 {
-        return serde_json::from_str(&body).map_err(unreadable);
+        return from_text(&body).map_err(|fault| unreadable(&fault));
     }
-    let (error, again) = match serde_json::from_str::<ErrorAnswer>(&body) {
+    let (error, again) = match from_text::<ErrorAnswer>(&body) {
         Ok(answer) => (answer.error, !matches!(status, 400 | 401 | 403..=405 | 409 | 413 | 426)),
         // A gateway, a proxy or a portal: what it says of the caller counts, anything else may pass.
         Err(_) => (by_status(status), !matches!(status, 401 | 403 | 413 | 426)),
@@ -42,8 +41,8 @@ pub(super) fn offline(reason: String) -> Failure {
 }
 
 /// What answered is not the endpoint, or its answer was cut: a captive portal, a proxy.
-pub(super) fn unreadable(error: serde_json::Error) -> Failure {
-    offline(format!("what answered does not speak the protocol: {error}"))
+pub(super) fn unreadable(fault: &Fault) -> Failure {
+    offline(format!("what answered does not speak the protocol: {fault}"))
 }
 
 /// The replica's storage failed. A closed store stays closed; anything else may pass.

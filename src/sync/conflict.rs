@@ -1,16 +1,14 @@
 //! A conflict as the app gets it, and what the app can answer.
 
-use serde::Serialize;
-
 use crate::error::StoreError;
+use crate::event::json::encode_members;
 use crate::event::{Commit, CommitId, Place, RawEvent};
 use crate::protocol::ErrorBody;
 use crate::store::{Query, Refusal, Replica};
 use crate::version::{EventVersion, StreamConflict};
 
 /// A commit that the endpoint did not take, with what is needed to decide what becomes of it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct Conflict {
     /// The commit.
     pub commit_id: CommitId,
@@ -23,6 +21,14 @@ pub struct Conflict {
     /// What the commit wants to write.
     pub local_events: Vec<RawEvent>,
 }
+
+encode_members!(Conflict {
+    commit_id: "commitId",
+    streams: "streams",
+    rejected: "rejected",
+    remote_events: "remoteEvents",
+    local_events: "localEvents",
+});
 
 /// What becomes of a commit in conflict.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use event_listener::{Event as Wakeup, EventListener};
 use futures_util::future::{self, Either};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::event::json::{Decode, decode_words, from_text, to_text};
 use crate::event::{CommitId, SpaceId};
 use crate::maybe::MaybeSend;
 use crate::protocol::{ErrorBody, EventsAnswer, PushRequest};
@@ -43,8 +42,7 @@ pub struct SyncConfig {
 }
 
 /// What to do where the endpoint lost what it had confirmed, or is another one than before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Recover {
     /// Stop with `ENDPOINT_RESET`, and keep everything.
     #[default]
@@ -52,6 +50,8 @@ pub enum Recover {
     /// Push again what the endpoint no longer has, whoever wrote it.
     Repush,
 }
+
+decode_words!(Recover { Stop: "stop", Repush: "repush" });
 
 impl SyncConfig {
     /// The defaults for a space.
@@ -188,7 +188,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
     /// # Errors
     /// `OFFLINE` where it is no such page.
     pub fn heard(&self, page: &str) -> Result<(), ErrorBody> {
-        let mut page: EventsAnswer = serde_json::from_str(page).map_err(|error| unreadable(error).error)?;
+        let mut page: EventsAnswer = from_text(page).map_err(|fault| unreadable(&fault).error)?;
         let mut shared = self.lock();
         let waiting = shared.orders.iter().rposition(|order| matches!(order, Order::Heard(_)));
         if let Some(waiting) = waiting.and_then(|at| shared.orders.remove(at)) {
@@ -270,7 +270,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
                 Ok(Input::Replica(state, outbox))
             }
             Step::Push(commits) => {
-                let body = serde_json::to_string(&PushRequest { commits }).map_err(unreadable)?;
+                let body = to_text(&PushRequest { commits });
                 self.unless_stopped(async { self.send("POST", "push", Some(body)).await.map(Input::Pushed) })
                     .await
             }
@@ -345,7 +345,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
         Ok(())
     }
 
-    async fn send<A: DeserializeOwned>(
+    async fn send<A: Decode>(
         &self,
         method: &'static str,
         path: &str,

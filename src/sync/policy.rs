@@ -1,12 +1,11 @@
 //! Standing answers to conflicts, by the streams that they are about.
 
-use serde::{Deserialize, Serialize};
+use crate::event::json::{Decode, Read, Reader, decode_words};
 
 use super::{Conflict, Resolution};
 
 /// A standing answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// The same events on top of what others wrote.
     Rebase,
@@ -16,10 +15,22 @@ pub enum Policy {
     Park,
 }
 
+decode_words!(Policy { Rebase: "rebase", Drop: "drop", Park: "park" });
+
 /// Policies by the beginning of a stream's id; the longest that fits counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policies(Vec<(String, Policy)>);
+
+impl Decode for Policies {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let mut policies = Vec::new();
+        reader.array(&mut |reader| {
+            policies.push((reader.element(true)?, reader.element(false)?));
+            reader.end_of_array()
+        })?;
+        Ok(Self(policies))
+    }
+}
 
 impl Policies {
     /// Adds a policy for the streams whose id starts so; an empty prefix fits all.

@@ -1,13 +1,11 @@
 //! What an app can show of a sync.
 
-use serde::{Deserialize, Serialize};
-
+use crate::event::json::{encode_members, encode_words};
 use crate::protocol::ErrorBody;
 use crate::version::{Cursor, Position};
 
 /// What a sync is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SyncState {
     /// Nothing waits on either side.
     #[default]
@@ -24,9 +22,17 @@ pub enum SyncState {
     Stopped,
 }
 
+encode_words!(SyncState {
+    Idle: "idle",
+    Pulling: "pulling",
+    Pushing: "pushing",
+    Conflicted: "conflicted",
+    Offline: "offline",
+    Stopped: "stopped",
+});
+
 /// A sync at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncStatus {
     /// What it is doing.
     pub state: SyncState,
@@ -48,11 +54,25 @@ pub struct SyncStatus {
     pub live: bool,
 }
 
+encode_members!(SyncStatus {
+    state: "state",
+    pending_commits: "pendingCommits",
+    pending_events: "pendingEvents",
+    confirmed: "confirmed",
+    head: "head",
+    last_error: "lastError",
+    next_retry_ms: "nextRetryMs",
+    progress: "progress",
+    live: "live",
+});
+
 /// How far a pull or a push is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Events that are through.
     pub done: u64,
     /// Events in all, as far as is known.
     pub total: u64,
 }
+
+encode_members!(Progress { done: "done", total: "total" });

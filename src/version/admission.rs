@@ -4,14 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
-
 use super::{EventVersion, Position, plan};
 use crate::error::StoreError;
+use crate::event::json::members;
 use crate::event::{Commit, CommitId, EventId, Place, RawEvent, StreamId};
 
 /// First and last position of a commit's events; they are dense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Positions {
     /// The position of the commit's first event.
     pub first: Position,
@@ -19,9 +18,10 @@ pub struct Positions {
     pub last: Position,
 }
 
+members!(Positions { first: "first", last: "last" });
+
 /// What a write did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteResult {
     /// The commit's id.
     pub commit_id: CommitId,
@@ -32,6 +32,13 @@ pub struct WriteResult {
     /// Where its events stand in the feed; none while the commit is pending.
     pub positions: Option<Positions>,
 }
+
+members!(WriteResult {
+    commit_id: "commitId",
+    event_ids: "eventIds",
+    versions: "versions",
+    positions: "positions",
+});
 
 /// What became of one commit of a run.
 #[derive(Debug, Clone, PartialEq)]

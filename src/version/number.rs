@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::json::{Decode, Encode, Read, Reader};
+
 /// The largest integer that JavaScript's numbers hold exactly, 2^53 - 1.
 pub(crate) const MAX: u64 = (1 << 53) - 1;
 
@@ -53,6 +55,18 @@ macro_rules! number {
             #[must_use]
             pub const fn next(self) -> Self {
                 Self::new(self.0 + 1)
+            }
+        }
+
+        impl Encode for $name {
+            fn encode(&self, out: &mut String) {
+                self.0.encode(out);
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+                Self::try_from(reader.count()?).or_else(|error| reader.fail(&error))
             }
         }
 

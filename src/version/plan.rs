@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EventVersion;
 use crate::error::StoreError;
+use crate::event::json::{self, Decode, Encode, Read, Reader, members};
 use crate::event::{Commit, StreamId};
 
 /// What a stream must look like before a write.
 ///
 /// Written as the number for `Exact`, else as `"noStream"`, `"any"` or `"noCheck"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExpectedVersion {
     /// The stream must not exist; the same as `Exact(0)`.
     NoStream,
@@ -25,41 +25,39 @@ pub enum ExpectedVersion {
     NoCheck,
 }
 
-/// The written form of an [`ExpectedVersion`].
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Exact(EventVersion),
-    Named(Named),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Named {
-    NoStream,
-    Any,
-    NoCheck,
-}
-
-impl From<ExpectedVersion> for Written {
-    fn from(expected: ExpectedVersion) -> Self {
-        match expected {
-            ExpectedVersion::NoStream => Self::Named(Named::NoStream),
-            ExpectedVersion::Exact(version) => Self::Exact(version),
-            ExpectedVersion::Any => Self::Named(Named::Any),
-            ExpectedVersion::NoCheck => Self::Named(Named::NoCheck),
+impl Encode for ExpectedVersion {
+    fn encode(&self, out: &mut String) {
+        match self {
+            Self::NoStream => "noStream".encode(out),
+            Self::Exact(version) => version.encode(out),
+            Self::Any => "any".encode(out),
+            Self::NoCheck => "noCheck".encode(out),
         }
     }
 }
 
-impl From<Written> for ExpectedVersion {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Exact(version) => Self::Exact(version),
-            Written::Named(Named::NoStream) => Self::NoStream,
-            Written::Named(Named::Any) => Self::Any,
-            Written::Named(Named::NoCheck) => Self::NoCheck,
+impl Serialize for ExpectedVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExpectedVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        json::deserialize(deserializer)
+    }
+}
+
+impl Decode for ExpectedVersion {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        if !reader.at_text() {
+            return EventVersion::decode(reader).map(Self::Exact);
         }
+        Ok(match reader.word(&["noStream", "any", "noCheck"])? {
+            0 => Self::NoStream,
+            1 => Self::Any,
+            _ => Self::NoCheck,
+        })
     }
 }
 
@@ -123,8 +121,7 @@ impl fmt::Display for ExpectedVersion {
 }
 
 /// A stream whose version was not the expected one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamConflict {
     /// The stream.
     pub stream_id: StreamId,
@@ -134,13 +131,16 @@ pub struct StreamConflict {
     pub actual: EventVersion,
 }
 
+members!(StreamConflict { stream_id: "streamId", expected: "expected", actual: "actual" });
+
 /// Every stream of a commit that was not as expected; at least one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionConflict {
     /// The streams.
     pub streams: Vec<StreamConflict>,
 }
+
+members!(VersionConflict { streams: "streams" });
 
 impl fmt::Display for VersionConflict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,77 +1,67 @@
 //! Batches as `js/` writes them: one text for all events, payloads in it as they are.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::error::StoreError;
+use crate::event::json::{Decode, Fault, Read, Reader, decode_members, from_text};
 use crate::event::{
-    Batch, CausationId, CorrelationId, EventId, EventMetadata, EventToWrite, EventType, Json, JsonEvent,
-    Precondition, StreamId, UserId, time,
+    Batch, CorrelationId, EventId, EventToWrite, EventType, Json, JsonEvent, PartialMetadata, Precondition,
+    StreamId, time,
 };
 use crate::version::ExpectedVersion;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct WrittenBatch {
     commit_id: Option<String>,
     events: Vec<WrittenEvent>,
-    #[serde(default)]
-    preconditions: Vec<WrittenPrecondition>,
+    preconditions: Option<Vec<WrittenPrecondition>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+decode_members!(WrittenBatch { commit_id: "commitId", events: "events", preconditions: "preconditions" });
+
 struct WrittenEvent {
     stream_id: String,
-    #[serde(rename = "type")]
     event_type: String,
-    payload: Box<RawValue>,
-    #[serde(default)]
-    metadata: WrittenMetadata,
+    payload: Json,
+    metadata: Option<Metadata>,
     expected_version: ExpectedVersion,
     id: Option<String>,
     occurred_at: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenMetadata {
-    user_id: Option<UserId>,
-    correlation_id: Option<CorrelationId>,
-    causation_id: Option<CausationId>,
-    schema_version: Option<u32>,
-    #[serde(default)]
-    custom: BTreeMap<String, Box<RawValue>>,
-}
+decode_members!(WrittenEvent {
+    stream_id: "streamId",
+    event_type: "type",
+    payload: "payload",
+    metadata: "metadata",
+    expected_version: "expectedVersion",
+    id: "id",
+    occurred_at: "occurredAt",
+});
 
-impl WrittenMetadata {
-    fn complete(self, shared: &CorrelationId) -> EventMetadata<Box<RawValue>> {
-        EventMetadata {
-            user_id: self.user_id,
-            correlation_id: self.correlation_id.unwrap_or_else(|| shared.clone()),
-            causation_id: self.causation_id,
-            schema_version: self.schema_version.unwrap_or(1),
-            custom: self.custom,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct WrittenPrecondition {
     stream_id: String,
     expected_version: ExpectedVersion,
 }
 
+decode_members!(WrittenPrecondition { stream_id: "streamId", expected_version: "expectedVersion" });
+
+/// Metadata that has no member of another name: what the app wants to add goes below `custom`.
+struct Metadata(PartialMetadata<Json>);
+
+impl Decode for Metadata {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let metadata = PartialMetadata::decode(reader)?;
+        if metadata.has_more { reader.fail(&"unknown member of metadata") } else { Ok(Self(metadata)) }
+    }
+}
+
 /// A batch whose metadata holds the app's values as text.
-pub(super) type TextBatch = Batch<JsonEvent, Box<RawValue>>;
+pub(super) type TextBatch = Batch<JsonEvent, Json>;
 
 /// Reads a batch.
 pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
-    let written: WrittenBatch =
-        serde_json::from_str(text).map_err(|error| StoreError::InvalidBatch(error.to_string()))?;
+    let written: WrittenBatch = from_text(text).map_err(|fault| match fault {
+        Fault::Json(invalid) => StoreError::InvalidPayload(invalid),
+        Fault::Message(message) => StoreError::InvalidBatch(message),
+    })?;
     // Where the ids are given the write may be repeated, and then it must have the same content.
     let first = written.events.first().and_then(|event| event.id.as_deref());
     let shared = match first {
@@ -80,24 +70,22 @@ pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
     };
     let events = written.events.into_iter().map(|event| {
         let stream_id: StreamId = event.stream_id.parse()?;
-        let payload = JsonEvent {
-            event_type: event.event_type.parse::<EventType>()?,
-            payload: Json::from_raw(event.payload)?,
-        };
+        let event_type: EventType = event.event_type.parse()?;
         let occurred_at = event.occurred_at.map(|text| {
             time::parse(&text).map_err(|error| StoreError::InvalidBatch(format!("occurredAt: {error}")))
         });
+        let metadata = event.metadata.map(|Metadata(metadata)| metadata).unwrap_or_default();
         Ok(EventToWrite {
             stream_id,
-            payload,
-            metadata: Some(event.metadata.complete(&shared)),
+            payload: JsonEvent { event_type, payload: event.payload },
+            metadata: Some(metadata.complete(&shared)),
             expected_version: event.expected_version,
             id: event.id.map(|id| id.parse()).transpose()?,
             occurred_at: occurred_at.transpose()?,
         })
     });
     let events = events.collect::<Result<_, StoreError>>()?;
-    let preconditions = written.preconditions.into_iter().map(|precondition| {
+    let preconditions = written.preconditions.unwrap_or_default().into_iter().map(|precondition| {
         let stream_id: StreamId = precondition.stream_id.parse()?;
         Ok(Precondition { stream_id, expected_version: precondition.expected_version })
     });

@@ -6,10 +6,11 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::event::StreamId;
+use crate::event::json::to_text;
 use crate::store::indexeddb::{Durability, IndexedDbBackend};
 use crate::store::{Backend, Query, Replica, Store};
 
-use super::error::{to_js, to_text};
+use super::error::to_js;
 use super::face::{self, Following};
 use super::local::LocalBackend;
 use super::sync::{SyncHandle, SyncHost};
@@ -99,7 +100,7 @@ impl LocalStore {
 
     /// What the store is a replica of, as JSON.
     pub async fn state(&self) -> Result<String, JsValue> {
-        to_text(&self.store.backend().state().await.map_err(to_js)?)
+        Ok(to_text(&self.store.backend().state().await.map_err(to_js)?))
     }
 
     /// A sync of this store, not running yet; `config` is JSON.

@@ -6,33 +6,34 @@ use std::pin::pin;
 
 use event_listener::Event as Wakeup;
 use futures_util::future::{self, Either};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
+use crate::event::json::{encode_members, to_text};
 use crate::event::{RawEvent, StreamId};
 use crate::store::{Backend, FeedSlice, Follower, Query, Store, StreamSlice};
 use crate::version::{Cursor, EventVersion, Position};
 
 use super::batch;
-use super::error::{to_js, to_text};
+use super::error::to_js;
 use super::options::Options;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct WrittenStream<'a> {
     stream_id: &'a StreamId,
     version: EventVersion,
     events: Vec<RawEvent>,
 }
 
-#[derive(Serialize)]
+encode_members!(WrittenStream<'_> { stream_id: "streamId", version: "version", events: "events" });
+
 struct WrittenPage {
     cursor: Cursor,
     complete: bool,
     head: Position,
     events: Vec<RawEvent>,
 }
+
+encode_members!(WrittenPage { cursor: "cursor", complete: "complete", head: "head", events: "events" });
 
 impl From<FeedSlice> for WrittenPage {
     fn from(slice: FeedSlice) -> Self {
@@ -45,7 +46,7 @@ impl From<FeedSlice> for WrittenPage {
 pub(super) async fn write_events<B: Backend>(store: &Store<B>, batch: &str) -> Result<String, JsValue> {
     let batch = batch::read(batch).map_err(to_js)?;
     let written = store.write(batch).await.map_err(to_js)?;
-    to_text(&written)
+    Ok(to_text(&written))
 }
 
 /// Reads streams by `read`; answers with a JSON array in the order asked for.
@@ -57,7 +58,7 @@ pub(super) async fn read_streams<B: Backend>(
 ) -> Result<String, JsValue> {
     let ids = ids.iter().map(|id| Ok(id.parse()?)).collect::<Result<Vec<StreamId>, StoreError>>();
     let ids = ids.map_err(to_js)?;
-    let options = Options::read(options).and_then(Options::for_reading).map_err(to_js)?;
+    let options = Options::read(options).map_err(to_js)?.for_reading();
     let query = store.stream_query(options).await.map_err(to_js)?;
     let slices = read(store.backend(), &ids, &query).await.map_err(to_js)?;
     let streams = ids.iter().zip(slices).map(|(stream_id, StreamSlice { version, events })| WrittenStream {
@@ -65,7 +66,7 @@ pub(super) async fn read_streams<B: Backend>(
         version,
         events,
     });
-    to_text(&streams.collect::<Vec<_>>())
+    Ok(to_text(&streams.collect::<Vec<_>>()))
 }
 
 /// Reads a page of the feed by `read`; answers with it as JSON.
@@ -74,10 +75,10 @@ pub(super) async fn read_all_events<B: Backend>(
     options: JsValue,
     read: impl AsyncFnOnce(&B, &Query) -> Result<FeedSlice, StoreError>,
 ) -> Result<String, JsValue> {
-    let options = Options::read(options).and_then(Options::for_reading).map_err(to_js)?;
+    let options = Options::read(options).map_err(to_js)?.for_reading();
     let query = store.feed_query(options).await.map_err(to_js)?;
     let slice = read(store.backend(), &query).await.map_err(to_js)?;
-    to_text(&WrittenPage::from(slice))
+    Ok(to_text(&WrittenPage::from(slice)))
 }
 
 /// A following of the feed.
@@ -89,7 +90,7 @@ pub(super) struct Following<B> {
 
 impl<B: Backend> Following<B> {
     pub(super) async fn of(store: &Store<B>, options: JsValue) -> Result<Self, JsValue> {
-        let options = Options::read(options).and_then(Options::for_subscribing).map_err(to_js)?;
+        let options = Options::read(options).map_err(to_js)?.for_subscribing();
         let follower = store.follow(options).await.map_err(to_js)?;
         Ok(Self { follower: RefCell::new(Some(follower)), closed: Wakeup::new() })
     }
@@ -103,7 +104,7 @@ impl<B: Backend> Following<B> {
             Either::Right(_) => return Ok(None),
         };
         *self.follower.borrow_mut() = Some(follower);
-        to_text(&read).map(Some)
+        Ok(Some(to_text(&read)))
     }
 
     /// Ends it; a call of `next` that waits answers with nothing.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 
 use crate::error::StoreError;
+use crate::event::json::{Decode, Read, Reader, decode_members, decode_words, from_text, to_text};
 use crate::event::{Commit, CommitId, Limits, SpaceId, Upcasters};
 use crate::store::Backend;
 use crate::sync::{
@@ -14,7 +13,7 @@ use crate::sync::{
 };
 
 use super::batch;
-use super::error::{to_js, to_text, wire_to_js};
+use super::error::{to_js, wire_to_js};
 use super::local::LocalBackend;
 
 #[wasm_bindgen]
@@ -49,12 +48,19 @@ struct JsHost {
     replica: Arc<LocalBackend>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JsResponse {
-    status: u16,
-    body: String,
-    retry_after_ms: Option<f64>,
+#[wasm_bindgen]
+extern "C" {
+    /// What a host answers to a request.
+    type SyncHostResponse;
+
+    #[wasm_bindgen(method, getter)]
+    fn status(this: &SyncHostResponse) -> u16;
+
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &SyncHostResponse) -> String;
+
+    #[wasm_bindgen(method, getter, js_name = retryAfterMs)]
+    fn retry_after_ms(this: &SyncHostResponse) -> Option<f64>;
 }
 
 impl Host for JsHost {
@@ -65,12 +71,12 @@ impl Host for JsHost {
         body: Option<String>,
     ) -> Result<HostResponse, String> {
         let answer = self.host.request(method, &path, body).await.map_err(reason)?;
-        let answer: JsResponse = serde_wasm_bindgen::from_value(answer).map_err(|error| error.to_string())?;
+        let answer = answer.unchecked_into::<SyncHostResponse>();
         Ok(HostResponse {
-            status: answer.status,
-            body: answer.body,
+            status: answer.status(),
+            body: answer.body(),
             // Whole milliseconds; what is not a number of them counts as none.
-            retry_after_ms: answer.retry_after_ms.map(|ms| ms as u64),
+            retry_after_ms: answer.retry_after_ms().map(|ms| ms as u64),
         })
     }
 
@@ -84,13 +90,11 @@ impl Host for JsHost {
     }
 
     fn status(&self, status: &SyncStatus) {
-        // Numbers and fixed words always become JSON.
-        self.host.status(&serde_json::to_string(status).unwrap_or_default());
+        self.host.status(&to_text(status));
     }
 
     async fn resolve(&self, conflict: &Conflict) -> Result<Resolution, String> {
-        let conflict = serde_json::to_string(conflict).map_err(|error| error.to_string())?;
-        let answer = self.host.resolve(&conflict).await.map_err(reason)?;
+        let answer = self.host.resolve(&to_text(conflict)).await.map_err(reason)?;
         let answer = answer.as_string().ok_or("a resolution is a text")?;
         read_resolution(&answer, &self.replica).map_err(|error| error.to_string())
     }
@@ -104,14 +108,22 @@ fn reason(thrown: JsValue) -> String {
     }
 }
 
-#[derive(Deserialize)]
 struct WrittenResolution {
     kind: Kind,
-    batch: Option<Box<RawValue>>,
+    batch: Option<Batch>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+decode_members!(WrittenResolution { kind: "kind", batch: "batch" });
+
+/// A batch, to be read like one that is written.
+struct Batch(String);
+
+impl Decode for Batch {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.raw().map(|text| Self(text.into()))
+    }
+}
+
 enum Kind {
     Rebase,
     Replace,
@@ -119,15 +131,17 @@ enum Kind {
     Park,
 }
 
+decode_words!(Kind { Rebase: "rebase", Replace: "replace", Drop: "drop", Park: "park" });
+
 fn read_resolution(text: &str, replica: &LocalBackend) -> Result<Resolution, StoreError> {
     let written: WrittenResolution =
-        serde_json::from_str(text).map_err(|error| StoreError::InvalidRequest(error.to_string()))?;
+        from_text(text).map_err(|fault| StoreError::InvalidRequest(fault.to_string()))?;
     Ok(match (written.kind, written.batch) {
         (Kind::Rebase, _) => Resolution::Rebase,
         (Kind::Drop, _) => Resolution::Drop,
         (Kind::Park, _) => Resolution::Park,
         (Kind::Replace, Some(batch)) => Resolution::Replace(Commit::prepare(
-            batch::read(batch.get())?,
+            batch::read(&batch.0)?,
             replica.ids(),
             &Limits::default(),
             &Upcasters::new(),
@@ -138,16 +152,19 @@ fn read_resolution(text: &str, replica: &LocalBackend) -> Result<Resolution, Sto
     })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct JsConfig {
     space: SpaceId,
     poll_interval_ms: Option<u64>,
-    #[serde(default)]
-    policies: Policies,
-    #[serde(default)]
-    recover: Recover,
+    policies: Option<Policies>,
+    recover: Option<Recover>,
 }
+
+decode_members!(JsConfig {
+    space: "space",
+    poll_interval_ms: "pollIntervalMs",
+    policies: "policies",
+    recover: "recover",
+});
 
 /// A sync of one store.
 #[wasm_bindgen]
@@ -159,11 +176,11 @@ pub struct SyncHandle {
 impl SyncHandle {
     pub(super) fn over(replica: Arc<LocalBackend>, config: &str, host: SyncHost) -> Result<Self, StoreError> {
         let config: JsConfig =
-            serde_json::from_str(config).map_err(|error| StoreError::InvalidRequest(error.to_string()))?;
+            from_text(config).map_err(|fault| StoreError::InvalidRequest(fault.to_string()))?;
         let mut settings = SyncConfig::new(config.space);
         settings.poll_ms = config.poll_interval_ms.unwrap_or(settings.poll_ms);
-        settings.policies = config.policies;
-        settings.recover = config.recover;
+        settings.policies = config.policies.unwrap_or_default();
+        settings.recover = config.recover.unwrap_or_default();
         let host = JsHost { host, replica: Arc::clone(&replica) };
         Ok(Self { engine: Engine::new(Arc::clone(&replica), host, settings), replica })
     }
@@ -180,7 +197,7 @@ impl SyncHandle {
     #[wasm_bindgen(js_name = syncNow)]
     pub async fn sync_now(&self) -> Result<String, JsValue> {
         let status = self.engine.sync_now().await.map_err(wire_to_js)?;
-        to_text(&status)
+        Ok(to_text(&status))
     }
 
     /// Starts a round at once: the network is back.
@@ -201,7 +218,7 @@ impl SyncHandle {
 
     /// The parked commits as a JSON array of conflicts.
     pub async fn conflicts(&self) -> Result<String, JsValue> {
-        to_text(&self.engine.conflicts().await.map_err(to_js)?)
+        Ok(to_text(&self.engine.conflicts().await.map_err(to_js)?))
     }
 
     /// Resolves a parked commit.

@@ -12,8 +12,8 @@ use super::{InvalidJson, Reason};
 const NOT_FINITE: &str = "1e999999999";
 
 /// Serialises; the text is JSON, but not yet checked against the rules.
-pub(super) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, InvalidJson> {
-    serde_json::value::to_raw_value(&Finite(value)).map_err(|error| InvalidJson {
+pub(super) fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String, InvalidJson> {
+    serde_json::to_string(&Finite(value)).map_err(|error| InvalidJson {
         reason: Reason::NotSerializable(error.to_string()),
         at: 0,
         path: "$".into(),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::event::{CorrelationId, EventMetadata};
 
 #[derive(Debug, Clone)]
 enum Tree {
@@ -202,4 +204,63 @@ fn agree(text: &str) -> Result<(), TestCaseError> {
         Err(invalid) => prop_assert!(invalid.at <= text.len()),
     }
     Ok(())
+}
+
+/// Written and read as serde does it.
+fn same_as_serde<T>(value: &T)
+where
+    T: Encode + Decode + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let text = to_text(value);
+    assert_eq!(text, serde_json::to_string(value).unwrap());
+    assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value);
+    assert_eq!(from_text::<T>(&text).ok().as_ref(), Some(value), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn texts_and_numbers_are_written_and_read_as_serde_does_it(
+        text in any::<String>(),
+        numbers in vec((any::<i64>(), 0..=i64::MAX as u64, any::<u32>(), any::<bool>()), 0..4),
+        entries in btree_map(any::<String>(), proptest::option::of(any::<u32>()), 0..4),
+    ) {
+        same_as_serde(&text);
+        same_as_serde(&entries);
+        for (integer, count, small, flag) in numbers {
+            same_as_serde(&integer);
+            same_as_serde(&vec![count]);
+            same_as_serde(&small);
+            same_as_serde(&flag);
+        }
+    }
+
+    #[test]
+    fn metadata_is_written_and_read_as_serde_does_it(
+        user in proptest::option::of("[a-z\"\\\\]{1,8}"),
+        causation in proptest::option::of("[a-z]{1,8}"),
+        schema_version in 1..4_u32,
+        custom in btree_map("[a-z]{0,3}", any::<String>(), 0..3),
+    ) {
+        let metadata = EventMetadata {
+            user_id: user.map(|user| user.parse().unwrap()),
+            correlation_id: CorrelationId::try_new("c").unwrap(),
+            causation_id: causation.map(|causation| causation.parse().unwrap()),
+            schema_version,
+            custom,
+        };
+        same_as_serde(&metadata);
+    }
+
+    #[test]
+    fn damaged_messages_are_refused_and_nothing_worse(text in any::<String>(), cut in 0..200_usize) {
+        let whole = r#"{"userId":"u\u00e4","correlationId":"c","custom":{"a":[1,{"b":null}],"c":"\ud83d\ude00"}}"#;
+        prop_assert!(from_text::<EventMetadata<Json>>(whole).is_ok());
+        let cut = whole.floor_char_boundary(cut.min(whole.len() - 1));
+        prop_assert!(from_text::<EventMetadata<Json>>(&whole[..cut]).is_err());
+        let spliced = format!("{}{text}{}", &whole[..cut], &whole[cut..]);
+        prop_assert_eq!(
+            from_text::<EventMetadata<Json>>(&spliced).is_ok(),
+            serde_json::from_str::<EventMetadata>(&spliced).is_ok()
+        );
+    }
 }

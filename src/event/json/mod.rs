@@ -4,11 +4,14 @@
 //! an append accepts offline, the endpoint accepts later. Equality and digests go by the canonical form.
 
 mod canonical;
+mod codec;
 mod finite;
 mod float;
 mod number;
+mod read;
 mod scan;
 mod text;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,13 +22,20 @@ use serde_json::value::RawValue;
 
 pub use number::MAX_NUMBER_BYTES;
 pub use scan::MAX_DEPTH;
+pub use write::Encode;
+
+pub(crate) use codec::{decode_members, decode_words, encode_members, encode_words, members};
+pub(crate) use read::{Decode, Fault, Read, Reader, from_text};
+#[cfg(all(target_family = "wasm", feature = "client"))]
+pub(crate) use write::array;
+pub(crate) use write::{Object, to_text};
 
 /// JSON text that obeys the rules of [`Reason`]; cheap to clone, without white space around it.
 ///
 /// Two are equal when they mean the same: the order of keys, white space, and how a number or a character
 /// is spelled do not count.
 #[derive(Clone)]
-pub struct Json(Arc<RawValue>);
+pub struct Json(Arc<str>);
 
 /// Why a text or a value is not [`Json`], and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,16 +97,7 @@ impl Json {
     /// [`InvalidJson`] with the first rule that it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
         scan::check(text)?;
-        Self::wrap(text)
-    }
-
-    /// Checks what `serde_json` took from a larger message without looking inside.
-    ///
-    /// # Errors
-    /// [`InvalidJson`] with the first rule that it breaks.
-    pub fn from_raw(raw: Box<RawValue>) -> Result<Self, InvalidJson> {
-        scan::check(raw.get())?;
-        Ok(Self(raw.into()))
+        Ok(Self::checked(text))
     }
 
     /// Serialises a value. Unlike `serde_json`, refuses NaN and infinities rather than writing `null`.
@@ -104,7 +105,7 @@ impl Json {
     /// # Errors
     /// [`InvalidJson`] when the value cannot be serialised, or its text breaks a rule.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJson> {
-        Self::from_raw(finite::to_raw(value)?).map_err(finite::explain)
+        Self::parse(&finite::to_text(value)?).map_err(finite::explain)
     }
 
     /// Takes a text that a store checked when it was written: only the syntax is looked at again, so that a
@@ -112,29 +113,19 @@ impl Json {
     ///
     /// # Errors
     /// [`InvalidJson`] when it is not JSON, as in a damaged record.
-    pub fn trusted(text: String) -> Result<Self, InvalidJson> {
-        Self::wrap(&text)
+    pub fn trusted(text: &str) -> Result<Self, InvalidJson> {
+        scan::check_syntax(text)?;
+        Ok(Self::checked(text))
     }
 
-    /// As [`trusted`](Self::trusted), of what `serde_json` took from a record without looking inside.
-    pub fn trusted_raw(raw: Box<RawValue>) -> Self {
-        Self(raw.into())
-    }
-
-    fn wrap(text: &str) -> Result<Self, InvalidJson> {
-        match serde_json::from_str::<Box<RawValue>>(text) {
-            Ok(raw) => Ok(Self(raw.into())),
-            Err(_) => Err(scan::check(text).err().unwrap_or_else(|| InvalidJson {
-                reason: Reason::Syntax("JSON"),
-                at: 0,
-                path: "$".into(),
-            })),
-        }
+    /// Takes a text that was checked.
+    pub(crate) fn checked(text: &str) -> Self {
+        Self(text.trim_matches([' ', '\n', '\r', '\t']).into())
     }
 
     /// The text, as it was given.
     pub fn text(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Decodes it.
@@ -165,16 +156,40 @@ impl fmt::Debug for Json {
     }
 }
 
+impl Encode for Json {
+    fn encode(&self, out: &mut String) {
+        out.push_str(self.text());
+    }
+}
+
+impl Decode for Json {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.json()
+    }
+}
+
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serialize(self, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_raw(Box::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        deserialize(deserializer)
     }
+}
+
+/// The written form, for whoever embeds the value in a type of serde's.
+pub(crate) fn serialize<S: Serializer>(value: &dyn Encode, serializer: S) -> Result<S::Ok, S::Error> {
+    let raw = RawValue::from_string(to_text(value)).map_err(serde::ser::Error::custom)?;
+    raw.serialize(serializer)
+}
+
+/// Likewise, read.
+pub(crate) fn deserialize<'de, T: Decode, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    from_text(raw.get()).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

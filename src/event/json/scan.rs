@@ -1,4 +1,4 @@
-//! One pass over a text that decides whether it is JSON and obeys the rules of [`Reason`].
+//! One pass over a text that decides whether it is JSON and, where that is asked, obeys the rules of [`Reason`].
 //!
 //! It allocates only for an object with many keys, and to say what is wrong. It never recurses deeper than
 //! [`MAX_DEPTH`], and no text takes more than O(n log n).
@@ -16,8 +16,15 @@ const FEW_KEYS: usize = 16;
 
 /// Checks syntax and rules.
 pub(super) fn check(text: &str) -> Result<(), InvalidJson> {
-    let mut scanner =
-        Scanner { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Keys::default(), escaped_keys: false };
+    document(Scanner { rules: true, ..Scanner::lenient(text) })
+}
+
+/// Checks syntax alone.
+pub(super) fn check_syntax(text: &str) -> Result<(), InvalidJson> {
+    document(Scanner::lenient(text))
+}
+
+fn document(mut scanner: Scanner<'_>) -> Result<(), InvalidJson> {
     scanner.document().map_err(|mut invalid| {
         invalid.path.insert(0, '$');
         *invalid
@@ -25,9 +32,9 @@ pub(super) fn check(text: &str) -> Result<(), InvalidJson> {
 }
 
 /// Boxed so that success, the common case, travels in a register.
-type Checked<T = ()> = Result<T, Box<InvalidJson>>;
+pub(super) type Checked<T = ()> = Result<T, Box<InvalidJson>>;
 
-struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -36,9 +43,48 @@ struct Scanner<'a> {
     keys: Keys<'a>,
     /// Whether any key so far has an escape: only then can keys be equal that are spelled differently.
     escaped_keys: bool,
+    /// Whether more is asked than syntax.
+    rules: bool,
 }
 
 impl<'a> Scanner<'a> {
+    /// At the start of a text, for its syntax.
+    pub(super) fn lenient(text: &'a str) -> Self {
+        let (bytes, keys) = (text.as_bytes(), Keys::default());
+        Scanner { text, bytes, at: 0, depth: 0, keys, escaped_keys: false, rules: false }
+    }
+
+    /// How many bytes were read.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What was read from a place on.
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        &self.text[start..self.at]
+    }
+
+    /// Reads a token of one byte.
+    pub(super) const fn advance(&mut self) {
+        self.at += 1;
+    }
+
+    /// Reads a value that obeys the rules.
+    pub(super) fn checked_value(&mut self) -> Checked {
+        self.rules = true;
+        let checked = self.value();
+        self.rules = false;
+        checked
+    }
+
+    /// Reads a string that obeys them.
+    pub(super) fn checked_string(&mut self) -> Checked<(&'a str, bool)> {
+        self.rules = true;
+        let checked = self.string();
+        self.rules = false;
+        checked
+    }
+
     fn document(&mut self) -> Checked {
         self.value()?;
         match self.next_token() {
@@ -47,7 +93,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn value(&mut self) -> Checked {
+    pub(super) fn value(&mut self) -> Checked {
         match self.next_token() {
             Some(b'"') => self.string().map(drop),
             Some(b'{') => self.nested(Self::object),
@@ -119,6 +165,9 @@ impl<'a> Scanner<'a> {
 
     fn key(&mut self, base: usize) -> Checked<&'a str> {
         let (key, escaped) = self.string()?;
+        if !self.rules {
+            return Ok(key);
+        }
         self.escaped_keys |= escaped;
         let before = &self.keys.all()[base..];
         if before.len() < FEW_KEYS && before.iter().any(|known| self.same_key(known, key)) {
@@ -192,6 +241,7 @@ impl<'a> Scanner<'a> {
             _ => return self.syntax("one of \" \\ / b f n r t u after a backslash"),
         }
         match self.hex()? {
+            _ if !self.rules => Ok(()),
             0 => self.refuse(Reason::NulCharacter, start),
             0xD800..0xDC00 => {
                 let low = self.rest().starts_with("\\u");
@@ -236,6 +286,9 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
+        if !self.rules {
+            return Ok(());
+        }
         let literal = &self.text[start..self.at];
         let checked = number::check(literal, integer - start, mantissa - start);
         checked.or_else(|reason| self.refuse(reason, start))
@@ -257,7 +310,7 @@ impl<'a> Scanner<'a> {
         self.syntax(word)
     }
 
-    fn next_token(&mut self) -> Option<u8> {
+    pub(super) fn next_token(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }

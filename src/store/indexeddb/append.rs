@@ -11,7 +11,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Inner;
 use super::cache::{Added, Outbox};
-use super::records::{self, Expected, SEGMENT, STATE, State};
+use super::records::{self, Expectations, SEGMENT, STATE, State};
 use super::schema::{LOG, META, OUTBOX};
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -134,7 +134,7 @@ impl Inner {
         after: &State,
         added: Added,
     ) -> Result<(), StoreError> {
-        transaction.put(META, &STATE.into(), &after.write()?)?;
+        transaction.put(META, &STATE.into(), &after.write())?;
         transaction.commit().await?;
         self.cache.borrow_mut().advance(before, after, added);
         self.announce();
@@ -171,7 +171,7 @@ pub(super) fn put_confirmed(
     transaction: &Transaction,
     state: &mut State,
     events: &[RawEvent],
-    expected: &Expected<'_>,
+    expected: &Expectations<'_>,
 ) -> Result<(), StoreError> {
     for segment in events.chunks(SEGMENT) {
         let (key, value) = records::encode(segment, expected)?;

@@ -162,7 +162,7 @@ impl IndexedDbBackend {
     pub(crate) async fn write_and_drop(&self) -> Result<(), StoreError> {
         let transaction = self.0.begin_write()?;
         let state = self.0.state(&transaction).await?.changed();
-        transaction.put(schema::META, &records::STATE.into(), &state.write()?)?;
+        transaction.put(schema::META, &records::STATE.into(), &state.write())?;
         transaction.add(
             schema::LOG,
             &JsValue::from(state.head.next().get() as f64),

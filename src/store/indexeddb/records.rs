@@ -11,20 +11,21 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::DateTime;
 use js_sys::{Array, Object};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 
 use super::checksum;
 use super::schema::{LOG, META, OUTBOX};
 use crate::error::StoreError;
+use crate::event::json::{
+    self, Decode, Encode, Read, Reader, array, decode_members, encode_members, from_text, members, to_text,
+};
 use crate::event::{
     Commit, CommitId, EventId, EventType, Expectation, Json, Limits, NewEvent, Place, RawEvent, SpaceId,
     StreamId,
 };
 use crate::protocol::read_commit;
 use crate::store::{OutboxCommit, Refusal, ReplicaState};
-use crate::version::{EventVersion, ExpectedVersion, Position};
+use crate::version::{EventVersion, Position};
 
 /// Events of a record at most: few enough to read one of them, many enough to read all of them fast.
 pub(super) const SEGMENT: usize = 128;
@@ -82,8 +83,7 @@ impl Value {
 }
 
 /// What is known of the whole; in every transaction that writes, `changes` is counted up.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default)]
 pub(super) struct State {
     /// How often something was written: what was cached at a count is true as long as the count is that.
     pub(super) changes: u64,
@@ -99,17 +99,28 @@ pub(super) struct State {
     pub(super) pending_events: u64,
 }
 
+members!(State {
+    changes: "changes",
+    head: "head",
+    clock: "clock",
+    next: "next",
+    space: "space",
+    backend_id: "backendId",
+    pending_commits: "pendingCommits",
+    pending_events: "pendingEvents",
+});
+
 impl State {
     pub(super) fn read(value: &JsValue) -> Result<Self, StoreError> {
         match value.as_string() {
             None if value.is_undefined() => Ok(Self::default()),
-            Some(text) => serde_json::from_str(&text).map_err(|error| corrupt(META, STATE, &error)),
+            Some(text) => from_text(&text).map_err(|fault| corrupt(META, STATE, &fault)),
             None => Err(corrupt(META, STATE, &"it is no text")),
         }
     }
 
-    pub(super) fn write(&self) -> Result<JsValue, StoreError> {
-        Ok(serde_json::to_string(self).map_err(unwritable)?.into())
+    pub(super) fn write(&self) -> JsValue {
+        to_text(self).into()
     }
 
     /// As it is after one more change.
@@ -140,50 +151,120 @@ impl State {
     }
 }
 
-#[derive(Serialize, Deserialize)]
 struct Text<E> {
     streams: Vec<StreamId>,
     types: Vec<EventType>,
     commits: Vec<Part<E>>,
 }
 
+encode_members!(Text<WrittenRow<'_>> { streams: "streams", types: "types", commits: "commits" });
+decode_members!(Text<Row> { streams: "streams", types: "types", commits: "commits" });
+
 /// The events of a commit that lie in one record.
-#[derive(Serialize, Deserialize)]
 struct Part<E> {
     id: CommitId,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    expected: Vec<(StreamId, ExpectedVersion)>,
+    expected: Option<Vec<Expected>>,
     events: Vec<E>,
 }
 
-/// Id, stream, version, type, milliseconds since 1970, metadata, payload.
-type Row<J> = (EventId, usize, EventVersion, usize, i64, J, J);
+impl Encode for Part<WrittenRow<'_>> {
+    fn encode(&self, out: &mut String) {
+        let object = json::Object::new(out).member("id", &self.id);
+        object.optional("expected", self.expected.as_ref()).member("events", &self.events).end();
+    }
+}
+
+decode_members!(Part<Row> { id: "id", expected: "expected", events: "events" });
+
+/// What a commit expects of a stream.
+struct Expected(Expectation);
+
+impl Encode for Expected {
+    fn encode(&self, out: &mut String) {
+        array(&[&self.0.stream_id, &self.0.expected], out);
+    }
+}
+
+impl Decode for Expected {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let (stream_id, expected) = (reader.element(true)?, reader.element(false)?);
+        reader.end_of_array()?;
+        Ok(Self(Expectation { stream_id, expected }))
+    }
+}
+
+/// An event, its stream and its type by number.
+struct WrittenRow<'a> {
+    stream: usize,
+    event_type: usize,
+    event: &'a RawEvent,
+}
+
+impl Encode for WrittenRow<'_> {
+    fn encode(&self, out: &mut String) {
+        let RawEvent { id, version, metadata, payload, occurred_at, .. } = self.event;
+        let millis = occurred_at.timestamp_millis();
+        array(&[id, &self.stream, version, &self.event_type, &millis, metadata, payload], out);
+    }
+}
+
+/// Likewise, as it is read.
+struct Row {
+    id: EventId,
+    stream: usize,
+    version: EventVersion,
+    event_type: usize,
+    millis: i64,
+    metadata: Trusted,
+    payload: Trusted,
+}
+
+impl Decode for Row {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        let row = Self {
+            id: reader.element(true)?,
+            stream: reader.element(false)?,
+            version: reader.element(false)?,
+            event_type: reader.element(false)?,
+            millis: reader.element(false)?,
+            metadata: reader.element(false)?,
+            payload: reader.element(false)?,
+        };
+        reader.end_of_array()?;
+        Ok(row)
+    }
+}
+
+/// JSON that was checked when it was written.
+struct Trusted(Json);
+
+impl Decode for Trusted {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.raw().map(|text| Self(Json::checked(text)))
+    }
+}
 
 /// What the commits of a log that was never synced expect.
-pub(super) type Expected<'a> = HashMap<CommitId, &'a [Expectation]>;
+pub(super) type Expectations<'a> = HashMap<CommitId, &'a [Expectation]>;
 
 /// The key and the value of a record.
-pub(super) fn encode(events: &[RawEvent], expected: &Expected<'_>) -> Result<(JsValue, JsValue), StoreError> {
+pub(super) fn encode(
+    events: &[RawEvent],
+    expected: &Expectations<'_>,
+) -> Result<(JsValue, JsValue), StoreError> {
     let mut streams: Numbered<StreamId, EventVersion> = Numbered::default();
     let mut types: Numbered<EventType, ()> = Numbered::default();
     let mut moments = BTreeSet::new();
-    let mut commits: Vec<Part<Row<&Json>>> = Vec::new();
+    let mut commits: Vec<Part<WrittenRow<'_>>> = Vec::new();
     for event in events {
         if commits.last().is_none_or(|part| part.id != event.commit_id) {
-            let expected = expected.get(&event.commit_id).copied().unwrap_or_default().iter();
-            let expected = expected.map(|it| (it.stream_id.clone(), it.expected)).collect();
+            let expected = expected.get(&event.commit_id).copied();
+            let expected = expected.map(|expected| expected.iter().cloned().map(Expected).collect());
             commits.push(Part { id: event.commit_id, expected, events: Vec::new() });
         }
         moments.insert(moment(event.id));
-        let row = (
-            event.id,
-            streams.number(&event.stream_id, event.version),
-            event.version,
-            types.number(&event.event_type, ()),
-            event.occurred_at.timestamp_millis(),
-            &event.metadata,
-            &event.payload,
-        );
+        let stream = streams.number(&event.stream_id, event.version);
+        let row = WrittenRow { stream, event_type: types.number(&event.event_type, ()), event };
         if let Some(part) = commits.last_mut() {
             part.events.push(row);
         }
@@ -195,7 +276,7 @@ pub(super) fn encode(events: &[RawEvent], expected: &Expected<'_>) -> Result<(Js
     value.set_s(&streams.last.iter().map(|(id, version)| stream_key(id, number(version.get()))).collect());
     value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
     let text = Text { streams: streams.names(), types: types.names(), commits };
-    value.set_text(&serde_json::to_string(&text).map_err(unwritable)?);
+    value.set_text(&to_text(&text));
     Ok((number(first.get()).into(), value.into()))
 }
 
@@ -223,19 +304,16 @@ impl Record {
         };
         let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &(first as u64).to_string(), fault);
         let text = value.text().map_err(|fault| corrupt(&fault))?;
-        let text: Text<Row<Box<RawValue>>> = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
+        let text: Text<Row> = from_text(&text).map_err(|fault| corrupt(&fault))?;
         // A position is a whole number that a double holds.
         let first = Position::new(first as u64);
         let mut record = Self { first, events: Vec::new(), expected: HashMap::new() };
         let mut position = first;
         for part in text.commits {
-            let expected = part.expected.into_iter();
-            let expected: Vec<Expectation> =
-                expected.map(|(stream_id, expected)| Expectation { stream_id, expected }).collect();
-            if !expected.is_empty() {
-                record.expected.insert(part.id, expected);
+            if let Some(expected) = part.expected {
+                record.expected.insert(part.id, expected.into_iter().map(|Expected(it)| it).collect());
             }
-            for (id, stream, version, event_type, millis, metadata, payload) in part.events {
+            for Row { id, stream, version, event_type, millis, metadata, payload } in part.events {
                 let lacks = |what: &str| corrupt(&format!("event {id} has no {what}"));
                 record.events.push(RawEvent {
                     place: Place::Confirmed(position),
@@ -244,8 +322,8 @@ impl Record {
                     stream_id: text.streams.get(stream).ok_or_else(|| lacks("stream"))?.clone(),
                     version,
                     event_type: text.types.get(event_type).ok_or_else(|| lacks("type"))?.clone(),
-                    payload: Json::trusted_raw(payload),
-                    metadata: Json::trusted_raw(metadata),
+                    payload: payload.0,
+                    metadata: metadata.0,
                     occurred_at: DateTime::from_timestamp_millis(millis).ok_or_else(|| lacks("time"))?,
                 });
                 position = position.next();
@@ -314,9 +392,9 @@ pub(super) fn records(values: JsValue) -> Result<Vec<Record>, StoreError> {
 pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(JsValue, JsValue), StoreError> {
     let value = Object::new().unchecked_into::<Value>();
     value.set_p(number(number_));
-    value.set_text(&serde_json::to_string(&waiting.commit).map_err(unwritable)?);
+    value.set_text(&to_text(&waiting.commit));
     if let Some(refusal) = &waiting.refused {
-        value.set_parked(&serde_json::to_string(refusal).map_err(unwritable)?);
+        value.set_parked(&to_text(refusal));
     }
     Ok((number(number_).into(), value.into()))
 }
@@ -335,7 +413,7 @@ pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, Store
         let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
         let refused: Option<Refusal> = match value.parked().as_string() {
             None => None,
-            Some(text) => Some(serde_json::from_str(&text).map_err(|error| corrupt(&error))?),
+            Some(text) => Some(from_text(&text).map_err(|fault| corrupt(&fault))?),
         };
         Ok((key as u64, OutboxCommit { commit, refused }))
     };
@@ -371,10 +449,6 @@ pub(super) fn number(count: u64) -> f64 {
 
 fn corrupt(store: &str, key: &str, fault: &dyn std::fmt::Display) -> StoreError {
     StoreError::StorageCorrupt(format!("record {key} of {store}: {fault}"))
-}
-
-fn unwritable(error: serde_json::Error) -> StoreError {
-    StoreError::Internal(error.to_string())
 }
 
 /// Names by number, in the order of their first use, each with the last value that it came with.

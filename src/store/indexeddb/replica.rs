@@ -35,7 +35,7 @@ impl Replica for IndexedDbBackend {
         let mut after = State { space: Some(space.clone()), head: Position::ZERO, ..before.changed() };
         move_to_outbox(&transaction, &mut after).await?;
         transaction.clear(LOG)?;
-        transaction.put(META, &STATE.into(), &after.write()?)?;
+        transaction.put(META, &STATE.into(), &after.write())?;
         transaction.commit().await?;
         self.0.cache.borrow_mut().forget();
         self.0.announce();
@@ -115,7 +115,7 @@ impl Replica for IndexedDbBackend {
         for waiting in outbox::unconfirmed(rewound)?.into_iter().chain(waiting) {
             put_waiting(&transaction, &mut after, &waiting)?;
         }
-        transaction.put(META, &STATE.into(), &after.write()?)?;
+        transaction.put(META, &STATE.into(), &after.write())?;
         transaction.commit().await?;
         self.0.cache.borrow_mut().forget();
         self.0.announce();

@@ -159,8 +159,8 @@ async fn transaction<S: SqlSession>(
         session.run(&both[..1 + usize::from(is_repeat)]).await?;
         return Ok(outcomes);
     };
-    let events = json(&written.iter().map(EventRow::from).collect::<Vec<_>>())?;
-    let streams = json(&stream_rows(&written))?;
+    let events = json(&written.iter().map(EventRow::from).collect::<Vec<_>>());
+    let streams = json(&stream_rows(&written));
     let params = [space.as_str(), &events, &streams, &new_head.to_string()];
     let news = listener::appended(space, new_head);
     session
@@ -188,7 +188,7 @@ async fn lock<S: SqlSession>(
         .flat_map(Commit::events)
         .map(|event| event.id)
         .collect();
-    let (streams, ids) = (texts(streams.into_iter())?, json(&ids)?);
+    let (streams, ids) = (texts(streams.into_iter()), json(&ids));
     let (of_space, of_streams, of_ids) =
         ([space.as_str()], [space.as_str(), &streams], [space.as_str(), &ids]);
     let mut statements = vec![

@@ -145,8 +145,8 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         query: &Query,
     ) -> Result<Vec<StreamSlice>, StoreError> {
         let sql = if query.backwards { &self.sql.read_streams_backwards } else { &self.sql.read_streams };
-        let params = QueryParams::of(query)?;
-        let asked = texts(streams.iter().map(StreamId::as_str))?;
+        let params = QueryParams::of(query);
+        let asked = texts(streams.iter().map(StreamId::as_str));
         let rows = self
             .read(
                 sql,
@@ -183,7 +183,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
 
     async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
         let sql = if query.backwards { &self.sql.read_feed_backwards } else { &self.sql.read_feed };
-        let params = QueryParams::of(query)?;
+        let params = QueryParams::of(query);
         let rows = self
             .read(
                 sql,

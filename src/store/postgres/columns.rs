@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
 use crate::error::StoreError;
+use crate::event::json::{Encode, encode_members, to_text};
 use crate::event::{CommitId, EventId, EventType, Json, Place, RawEvent, StreamId};
 use crate::store::Query;
 use crate::version::{EventVersion, Position};
@@ -15,7 +14,6 @@ use super::client::Row;
 const LONG_NUMBER: usize = 16;
 
 /// An event as `write.sql` takes it.
-#[derive(Serialize)]
 pub(super) struct EventRow<'a> {
     position: Option<Position>,
     id: EventId,
@@ -27,6 +25,18 @@ pub(super) struct EventRow<'a> {
     metadata: &'a Json,
     occurred_at: i64,
 }
+
+encode_members!(EventRow<'_> {
+    position: "position",
+    id: "id",
+    commit_id: "commit_id",
+    stream_id: "stream_id",
+    version: "version",
+    event_type: "event_type",
+    payload: "payload",
+    metadata: "metadata",
+    occurred_at: "occurred_at",
+});
 
 impl<'a> From<&'a RawEvent> for EventRow<'a> {
     fn from(event: &'a RawEvent) -> Self {
@@ -45,11 +55,12 @@ impl<'a> From<&'a RawEvent> for EventRow<'a> {
 }
 
 /// A stream as `write.sql` takes it.
-#[derive(Serialize)]
 pub(super) struct StreamRow<'a> {
     stream_id: &'a str,
     version: EventVersion,
 }
+
+encode_members!(StreamRow<'_> { stream_id: "stream_id", version: "version" });
 
 /// The last version of each stream that these events write.
 pub(super) fn stream_rows(written: &[RawEvent]) -> Vec<StreamRow<'_>> {
@@ -59,12 +70,12 @@ pub(super) fn stream_rows(written: &[RawEvent]) -> Vec<StreamRow<'_>> {
 }
 
 /// A list or a row as a parameter.
-pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Internal(error.to_string()))
+pub(super) fn json(value: &dyn Encode) -> String {
+    to_text(value)
 }
 
 /// Texts as a parameter.
-pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
+pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     json(&texts.collect::<Vec<_>>())
 }
 
@@ -81,7 +92,7 @@ pub(super) struct QueryParams {
 }
 
 impl QueryParams {
-    pub(super) fn of(query: &Query) -> Result<Self, StoreError> {
+    pub(super) fn of(query: &Query) -> Self {
         // Everything here is confirmed, so that pending events of another log stand behind all of it.
         let (above, below) = match (query.after, query.backwards) {
             (None, _) | (Some(Place::Pending(_)), true) => (0, i64::MAX as u64),
@@ -89,14 +100,14 @@ impl QueryParams {
             (Some(Place::Confirmed(after)), false) => (after.get(), i64::MAX as u64),
             (Some(Place::Confirmed(before)), true) => (0, before.get()),
         };
-        Ok(Self {
+        Self {
             from_version: query.from_version.to_string(),
             to_version: query.to_version.to_string(),
             above: above.to_string(),
             below: below.to_string(),
-            event_types: texts(query.event_types.iter().map(EventType::as_str))?,
+            event_types: texts(query.event_types.iter().map(EventType::as_str)),
             max_events: i64::try_from(query.max_events).unwrap_or(i64::MAX).to_string(),
-        })
+        }
     }
 }
 
@@ -154,8 +165,8 @@ impl Columns {
             stream_id: self.parse()?,
             version: self.version()?,
             event_type: self.parse()?,
-            payload: stored_json(self.text()?)?,
-            metadata: stored_json(self.text()?)?,
+            payload: stored_json(&self.text()?)?,
+            metadata: stored_json(&self.text()?)?,
             occurred_at: chrono::DateTime::from_timestamp_millis(self.parse()?)
                 .ok_or_else(|| damaged(&"occurred_at is no time"))?,
         })
@@ -163,13 +174,13 @@ impl Columns {
 }
 
 /// What `jsonb` printed, as JSON that keeps the rules: its long numbers are shortened again.
-fn stored_json(text: String) -> Result<Json, StoreError> {
-    let long = has_long_number(&text);
+fn stored_json(text: &str) -> Result<Json, StoreError> {
+    let long = has_long_number(text);
     let json = Json::trusted(text).map_err(|error| StoreError::StorageCorrupt(error.to_string()))?;
     if !long {
         return Ok(json);
     }
-    Json::trusted(json.canonical()).map_err(|error| StoreError::StorageCorrupt(error.to_string()))
+    Json::trusted(&json.canonical()).map_err(|error| StoreError::StorageCorrupt(error.to_string()))
 }
 
 /// Whether there are so many digits in a row; in a string they do no harm.
@@ -189,7 +200,7 @@ mod tests {
     fn a_number_that_jsonb_wrote_out_obeys_the_rules_again() {
         let written_out = format!("{{\"n\": 1{}, \"m\": -0.{}5}}", "0".repeat(300), "0".repeat(300));
         assert!(Json::parse(&written_out).is_err());
-        let json = stored_json(written_out).unwrap();
+        let json = stored_json(&written_out).unwrap();
         assert_eq!(json, Json::parse(r#"{"n":1e300,"m":-5e-301}"#).unwrap());
         assert!(Json::parse(json.text()).is_ok());
     }
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn other_text_is_passed_on_as_it_came() {
         for text in [r#"{"b": [1, 2.50], "a": "123456789012345"}"#, "null", "9007199254740991"] {
-            assert_eq!(stored_json(text.into()).unwrap().text(), text);
+            assert_eq!(stored_json(text).unwrap().text(), text);
         }
     }
 

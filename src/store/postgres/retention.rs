@@ -32,10 +32,7 @@ impl<C: SqlClient> PostgresSpaces<C> {
             };
             let mut lines = String::new();
             for event in &page.events {
-                match json(event) {
-                    Ok(line) => lines.extend([line.as_str(), "\n"]),
-                    Err(error) => return Some((Err(error), None)),
-                }
+                lines.extend([json(event).as_str(), "\n"]);
             }
             Some((Ok(lines), (!page.complete).then_some((log, page.cursor))))
         })
