@@ -19,15 +19,20 @@ import { startSite } from './site.mjs';
 /**
  * Defines the same tests for each browser, over a folder below `dist`.
  * @param {string} folder @param {(world: World) => void} define
- * @param {{ names?: string[], load?: (page: Page) => Promise<unknown> }} [options] Browsers other than all, and
- *   what a page needs before it is used: the module for tests, where nothing else is said.
+ * @param {{ names?: string[], load?: (page: Page) => Promise<unknown>, scripts?: Record<string, string> }} [options]
+ *   Browsers other than all, what a page needs before it is used (the module for tests, where nothing else is
+ *   said), and scripts that the site serves beside the folder.
  */
-export function inEachBrowser(folder, define, { names = Object.keys(BROWSERS), load = loadModule } = {}) {
+export function inEachBrowser(
+  folder,
+  define,
+  { names = Object.keys(BROWSERS), load = loadModule, scripts = {} } = {},
+) {
   for (const name of wantedBrowsers().filter((wanted) => names.includes(wanted))) {
     describe(BROWSERS[name].title, () => {
       const world = /** @type {World} */ ({ name });
       before(async () => {
-        world.site = await startSite(folder);
+        world.site = await startSite(folder, scripts);
         world.browser = await launchBrowser(name);
         world.page = await openPage(world.browser, world.site.url, load);
       });
