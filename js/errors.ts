@@ -1,227 +1,50 @@
-// One class per failure; `code` is the same word as in Rust and on the wire.
+// From a code to the error that it names.
 
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+import {
+  Closed,
+  EndpointReset,
+  type ErrorCode,
+  EventCoreError,
+  EventIdReused,
+  Forbidden,
+  Internal,
+  InvalidBatch,
+  InvalidEventId,
+  InvalidName,
+  InvalidPayload,
+  InvalidRequest,
+  InvalidStreamId,
+  Offline,
+  Overloaded,
+  PayloadTooLarge,
+  ProtocolUnsupported,
+  QuotaExceeded,
+  RateLimited,
+  SchemaTooNew,
+  SpaceErased,
+  StorageCorrupt,
+  StorageUnavailable,
+  Unauthorized,
+  UndecodableEvent,
+  UnknownEvent,
+  VersionConflict,
+  VersionOverflow,
+} from './error-classes.js';
 
-/** What every error of this package is. */
-export class EventCoreError extends Error {
-  override name = 'EventCoreError';
-
-  constructor(
-    message: string,
-    /** The stable code of the failure. */
-    readonly code: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export * from './error-classes.js';
 
 type Details = Record<string, unknown>;
-
-/** A stream that was not as expected. */
-export interface StreamConflict {
-  streamId: string;
-  expected: number | 'noStream' | 'any' | 'noCheck';
-  actual: number;
-}
-
-/** A stream is not at the version that the batch expects: read it again, decide again, write again. */
-export class VersionConflict extends EventCoreError {
-  override name = 'VersionConflict';
-  /** Every stream that was not as expected. */
-  readonly streams: StreamConflict[];
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.streams = (details.streams as StreamConflict[] | undefined) ?? [];
-  }
-}
-
-/** What a validator found wrong. */
-export type ValidationIssue = StandardSchemaV1.Issue;
-
-const issuesOf = (details: Details): readonly ValidationIssue[] =>
-  (details.issues as readonly ValidationIssue[] | undefined) ?? [];
-
-/** A payload or metadata cannot be carried as JSON, would be changed on the way, or is refused by its validator. */
-export class InvalidPayload extends EventCoreError {
-  override name = 'InvalidPayload';
-  /** Where in the payload, such as `$.items[2].price`; the first place of several. */
-  readonly path: string;
-  /** What the event type's validator found; empty where it was not the validator. */
-  readonly issues: readonly ValidationIssue[];
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.path = String(details.path ?? '$');
-    this.issues = issuesOf(details);
-  }
-}
-
-/** A payload, an event's metadata or a batch is over its limit. */
-export class PayloadTooLarge extends EventCoreError {
-  override name = 'PayloadTooLarge';
-  readonly size: number;
-  readonly limit: number;
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.size = Number(details.size);
-    this.limit = Number(details.limit);
-  }
-}
-
-/** An event id was written before with other content. */
-export class EventIdReused extends EventCoreError {
-  override name = 'EventIdReused';
-  readonly eventId: string;
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.eventId = String(details.eventId);
-  }
-}
-
-/** A stored event cannot be decoded. */
-export class UndecodableEvent extends EventCoreError {
-  override name = 'UndecodableEvent';
-  readonly eventId: string;
-  readonly eventType: string;
-  /** What the event type's validator found; empty where it was not the validator. */
-  readonly issues: readonly ValidationIssue[];
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.eventId = String(details.eventId);
-    this.eventType = String(details.eventType);
-    this.issues = issuesOf(details);
-  }
-}
-
-/** The caller asks too often. */
-export class RateLimited extends EventCoreError {
-  override name = 'RateLimited';
-  readonly retryAfterMs: number;
-
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.retryAfterMs = Number(details.retryAfterMs);
-  }
-}
-
-/** The batch contradicts itself or says nothing; nothing was written. */
-export class InvalidBatch extends EventCoreError {
-  override name = 'InvalidBatch';
-}
-
-/** A stream id is empty, too long, untrimmed or has a control character. */
-export class InvalidStreamId extends EventCoreError {
-  override name = 'InvalidStreamId';
-}
-
-/** An event type, user id or space is empty, too long or has a control character. */
-export class InvalidName extends EventCoreError {
-  override name = 'InvalidName';
-}
-
-/** An event or commit id is not a UUIDv7. */
-export class InvalidEventId extends EventCoreError {
-  override name = 'InvalidEventId';
-}
-
-/** A stream would pass 2^53 - 1 events. */
-export class VersionOverflow extends EventCoreError {
-  override name = 'VersionOverflow';
-}
-
-/** The event that a reading should start after is not in this store. */
-export class UnknownEvent extends EventCoreError {
-  override name = 'UnknownEvent';
-}
-
-/** There is no room left to write; what was there stays readable. */
-export class QuotaExceeded extends EventCoreError {
-  override name = 'QuotaExceeded';
-}
-
-/** The storage cannot be opened or reached here. */
-export class StorageUnavailable extends EventCoreError {
-  override name = 'StorageUnavailable';
-}
-
-/** The storage has more to do than it can; nothing was written. Try again in a moment. */
-export class Overloaded extends EventCoreError {
-  override name = 'Overloaded';
-}
-
-/** The space was erased for good, on purpose. */
-export class SpaceErased extends EventCoreError {
-  override name = 'SpaceErased';
-}
-
-/** A stored record is damaged; the message names it. */
-export class StorageCorrupt extends EventCoreError {
-  override name = 'StorageCorrupt';
-}
-
-/** The storage was written by a newer version of this package. */
-export class SchemaTooNew extends EventCoreError {
-  override name = 'SchemaTooNew';
-}
-
-/** The store was closed. */
-export class Closed extends EventCoreError {
-  override name = 'Closed';
-}
-
-/** The endpoint could not be reached. */
-export class Offline extends EventCoreError {
-  override name = 'Offline';
-}
-
-/** The endpoint does not know who is asking. */
-export class Unauthorized extends EventCoreError {
-  override name = 'Unauthorized';
-}
-
-/** The endpoint knows who is asking and refuses. */
-export class Forbidden extends EventCoreError {
-  override name = 'Forbidden';
-}
-
-/** The endpoint is another one than before, or lost what it had; nothing local is lost. */
-export class EndpointReset extends EventCoreError {
-  override name = 'EndpointReset';
-}
-
-/** The endpoint speaks another version of the protocol. */
-export class ProtocolUnsupported extends EventCoreError {
-  override name = 'ProtocolUnsupported';
-}
-
-/** What was asked for is not well formed. */
-export class InvalidRequest extends EventCoreError {
-  override name = 'InvalidRequest';
-}
-
-/** What needs the wasm module was used before it was loaded; the message says what to await. */
-export class NotLoaded extends EventCoreError {
-  override name = 'NotLoaded';
-}
-
-/** Something failed that the caller cannot mend. */
-export class Internal extends EventCoreError {
-  override name = 'Internal';
-}
 
 type ErrorClass = new (message: string, code: string, details: Details) => EventCoreError;
 
 const plain = (Class: new (message: string, code: string) => EventCoreError): ErrorClass =>
   Class as unknown as ErrorClass;
 
-/** The class of each code. */
-/** @internal */
-export const ERROR_CLASSES: Readonly<Record<string, ErrorClass>> = {
+/**
+ * The class of each code that the core knows.
+ * @internal
+ */
+export const ERROR_CLASSES: Readonly<Record<Exclude<ErrorCode, 'NOT_LOADED'>, ErrorClass>> = {
   VERSION_CONFLICT: VersionConflict,
   INVALID_BATCH: plain(InvalidBatch),
   INVALID_STREAM_ID: plain(InvalidStreamId),
@@ -250,9 +73,11 @@ export const ERROR_CLASSES: Readonly<Record<string, ErrorClass>> = {
   INTERNAL: plain(Internal),
 };
 
-/** The error of this code. */
+/** The error of this code; `Internal` for one that a newer endpoint may have, which keeps its code. */
 export function errorOf(code: string, message: string, details: Details = {}): EventCoreError {
-  const Class = ERROR_CLASSES[code] ?? plain(Internal);
+  const Class = Object.hasOwn(ERROR_CLASSES, code)
+    ? ERROR_CLASSES[code as keyof typeof ERROR_CLASSES]
+    : plain(Internal);
   return new Class(message, code, details);
 }
 

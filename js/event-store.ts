@@ -2,7 +2,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { abortable } from './abort.js';
+import { abortable, type WaitOptions } from './abort.js';
 import { Codec, type PayloadOptions } from './codec.js';
 import { type EventCoreError, errorOf, rethrown, typed } from './errors.js';
 import type {
@@ -28,7 +28,7 @@ import type { EventsOf, Schemas } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
 /** How a store is opened. */
-export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M> {
+export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M>, WaitOptions {
   /** Where events are kept: `indexeddb`, the default, or `memory`, which is gone with the page. */
   storage?: 'indexeddb' | 'memory';
   /**
@@ -36,8 +36,6 @@ export interface OpenOptions<M extends object = AnyEvents> extends PayloadOption
    * operating system has it.
    */
   durability?: 'strict' | 'relaxed';
-  /** Ends the waiting with its reason. */
-  signal?: AbortSignal;
 }
 
 /** A store of events. */
@@ -102,10 +100,11 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   }
 
   /** Deletes the store of this name with everything in it. Other tabs that have it open lose it. */
-  static async delete(name: string): Promise<void> {
+  static async delete(name: string, options: WaitOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
     requireIndexedDb();
-    const { LocalStore } = await client.load();
-    await rethrown(LocalStore.deleteIndexedDb(name));
+    const deleting = client.load().then(({ LocalStore }) => LocalStore.deleteIndexedDb(name));
+    await abortable(rethrown(deleting), options.signal);
   }
 
   /** The names of this origin's databases that start with `prefix`, those of other libraries among them. */
@@ -119,8 +118,9 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    * Asks the browser to keep this origin's data when it runs out of room; answers whether it will. Firefox asks
    * the user, and answers when they did.
    */
-  static persist(): Promise<boolean> {
-    return persist();
+  static async persist(options: WaitOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    return abortable(persist(), options.signal);
   }
 
   /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
@@ -196,7 +196,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   }
 
   /** Resolves at the next change of the store, by this page or another. */
-  changed(options: { signal?: AbortSignal } = {}): Promise<void> {
+  changed(options: WaitOptions = {}): Promise<void> {
     return abortable(this.#inner.changed(), options.signal);
   }
 
@@ -204,13 +204,13 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    * Resolves when the store is closed, with why: `Closed` for {@link close}, and where another tab deletes or
    * upgrades the database; `StorageUnavailable` where the browser took it away. Open it again to go on.
    */
-  async closed(): Promise<EventCoreError> {
-    return typed(await this.#inner.closed()) as EventCoreError;
+  async closed(options: WaitOptions = {}): Promise<EventCoreError> {
+    return typed(await abortable(this.#inner.closed(), options.signal)) as EventCoreError;
   }
 
   /** How much the store holds, and what the browser grants it. Reads the whole log, to count streams. */
-  stats(): Promise<StoreStats> {
-    return stats(this.#inner);
+  stats(options: WaitOptions = {}): Promise<StoreStats> {
+    return stats(this.#inner, options.signal);
   }
 
   /**
@@ -233,7 +233,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   }
 
   /** Walks the log: positions without a gap, versions without holes, every record readable; names what is damaged. */
-  verify(options: { signal?: AbortSignal } = {}): Promise<Verification> {
+  verify(options: WaitOptions = {}): Promise<Verification> {
     return verify(this.#inner, options.signal);
   }
 

@@ -1,57 +1,9 @@
 // The public face of the client: a map of what is where.
 
-export {
-  Closed,
-  EndpointReset,
-  EventCoreError,
-  EventIdReused,
-  Forbidden,
-  Internal,
-  InvalidBatch,
-  InvalidEventId,
-  InvalidName,
-  InvalidPayload,
-  InvalidRequest,
-  InvalidStreamId,
-  NotLoaded,
-  Offline,
-  PayloadTooLarge,
-  ProtocolUnsupported,
-  QuotaExceeded,
-  RateLimited,
-  SchemaTooNew,
-  StorageCorrupt,
-  StorageUnavailable,
-  type StreamConflict,
-  Unauthorized,
-  UndecodableEvent,
-  UnknownEvent,
-  type ValidationIssue,
-  VersionConflict,
-  VersionOverflow,
-} from './errors.js';
+export type { WaitOptions } from './abort.js';
+export * from './error-classes.js';
 export { EventStore, type OpenOptions } from './event-store.js';
-export type {
-  AnyEvents,
-  Batch,
-  EventMetadata,
-  EventOf,
-  EventToWrite,
-  ExpectedVersion,
-  FeedPage,
-  MetadataToWrite,
-  PayloadOf,
-  Precondition,
-  ReadOptions,
-  Stored,
-  StoredEvent,
-  StreamEvents,
-  SubscribeOptions,
-  TypeOf,
-  WriteOptions,
-  WriteResult,
-  Writing,
-} from './events.js';
+export type * from './events.js';
 export { type Checkpoint, Projection, type ProjectionOptions } from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
 export type { ImportResult, TransferOptions, TransferProgress } from './store/export.js';

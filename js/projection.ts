@@ -1,5 +1,6 @@
 // Projections: a state that follows the feed. The same rules as in Rust's `state::Projection`.
 
+import { abortable, type WaitOptions } from './abort.js';
 import { errorOf } from './errors.js';
 import type { EventStore } from './event-store.js';
 import type { AnyEvents, ReadOptions, StoredEvent, TypeOf } from './events.js';
@@ -77,18 +78,17 @@ export class Projection<S, M extends object = AnyEvents> {
    * @returns how many confirmed events were.
    * @throws EndpointReset where the feed ends before the cursor, so that it is another feed.
    */
-  catchUp(store: EventStore<M>, options: { signal?: AbortSignal } = {}): Promise<number> {
+  catchUp(store: EventStore<M>, options: WaitOptions = {}): Promise<number> {
     const work = () => this.#catchUp(store, options);
     const turn = this.#turn.then(work, work);
     this.#turn = turn;
-    return turn;
+    return abortable(turn, options.signal);
   }
 
-  async #catchUp(store: EventStore<M>, options: { signal?: AbortSignal }): Promise<number> {
+  async #catchUp(store: EventStore<M>, options: WaitOptions): Promise<number> {
     let folded = 0;
     for (let confirmedOnly = true; ; ) {
-      options.signal?.throwIfAborted();
-      const page = await store.readAllEvents(this.#selection(confirmedOnly));
+      const page = await store.readAllEvents({ ...this.#selection(confirmedOnly), ...options });
       if (page.head < this.#cursor) {
         throw errorOf(
           'ENDPOINT_RESET',

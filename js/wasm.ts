@@ -1,8 +1,10 @@
 // `eventcore-web/wasm`: the client's module for those who load it themselves.
 
+import { abortable, type WaitOptions } from './abort.js';
 import { client } from './load/client.js';
 import type { WasmSource } from './load/loader.js';
 
+export type { WaitOptions } from './abort.js';
 export type { WasmSource } from './load/loader.js';
 
 /**
@@ -11,6 +13,10 @@ export type { WasmSource } from './load/loader.js';
  *
  * @throws NotLoaded with what failed as its `cause`.
  */
-export async function loadWasm(source?: WasmSource | Promise<WasmSource>): Promise<void> {
-  await client.load(source);
+export async function loadWasm(
+  source?: WasmSource | Promise<WasmSource>,
+  options: WaitOptions = {},
+): Promise<void> {
+  options.signal?.throwIfAborted();
+  await abortable(client.load(source), options.signal);
 }

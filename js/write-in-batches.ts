@@ -1,5 +1,6 @@
 // Writing many events: in batches, with progress, and an exact account when it fails.
 
+import { abortableEach } from './abort.js';
 import { EventCoreError } from './errors.js';
 import type { EventStore } from './event-store.js';
 import type { AnyEvents, EventToWrite, WriteResult } from './events.js';
@@ -28,9 +29,10 @@ export class BatchWriteError extends EventCoreError {
 }
 
 /**
- * Writes events in batches of `size`, 100 without it; each batch is written whole or not at all.
+ * Writes events in batches of `size`, 100 without it; each batch is written whole or not at all. A signal ends it,
+ * once the batch that is being written is.
  *
- * @throws BatchWriteError, which says what was written.
+ * @throws BatchWriteError, which says what was written, and has the signal's reason as its `cause` where that ended it.
  */
 export async function writeInBatches<M extends object = AnyEvents>(
   store: EventStore<M>,
@@ -53,7 +55,8 @@ export async function writeInBatches<M extends object = AnyEvents>(
   };
   try {
     let batch: EventToWrite<M>[] = [];
-    for await (const event of events) {
+    const source = signal && Symbol.asyncIterator in events ? abortableEach(events, signal) : events;
+    for await (const event of source) {
       batch.push(event);
       if (batch.length === size) {
         await write(batch);

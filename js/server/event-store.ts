@@ -1,6 +1,6 @@
 // The event store in PostgreSQL, for code of the server's that reads and writes events itself.
 
-import { abortable } from '../abort.js';
+import { abortable, type WaitOptions } from '../abort.js';
 import { Codec, type PayloadOptions } from '../codec.js';
 import { rethrown } from '../errors.js';
 import type {
@@ -22,7 +22,7 @@ import type { SqlSpaces, SqlStore } from '../wasm/endpoint/eventcore.js';
 import { type SqlClient, toHost } from './sql.js';
 
 /** Where the events are. */
-export interface PostgresOptions<M extends object = AnyEvents> extends PayloadOptions<M> {
+export interface PostgresOptions<M extends object = AnyEvents> extends PayloadOptions<M>, WaitOptions {
   /** `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
   sql: SqlClient;
   /** The space to read and write; `default` without it. */
@@ -63,15 +63,26 @@ export class PostgresEventStore<M extends object = AnyEvents>
     options: PostgresOptions<M>,
   ): Promise<PostgresEventStore<M>>;
   static async open<M extends object>(options: PostgresOptions<M>): Promise<PostgresEventStore<M>> {
-    const { sql, space = 'default', schema = 'eventcore' } = options;
+    const { sql, space = 'default', schema = 'eventcore', signal } = options;
+    signal?.throwIfAborted();
     const opening = async () => {
       const { SqlSpaces } = await endpoint.load();
       const spaces = new SqlSpaces(toHost(sql), schema);
       await spaces.initialize();
       return { spaces, inner: spaces.space(space) };
     };
-    const { spaces, inner } = await rethrown(opening());
-    return new PostgresEventStore<M>(space, spaces, inner, new Codec(options));
+    const opened = rethrown(opening());
+    try {
+      const { spaces, inner } = await abortable(opened, signal);
+      return new PostgresEventStore<M>(space, spaces, inner, new Codec(options));
+    } catch (error) {
+      // Nobody waits for it any more.
+      opened.then(
+        ({ spaces }) => spaces.close(),
+        () => {},
+      );
+      throw error;
+    }
   }
 
   /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */

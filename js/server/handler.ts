@@ -1,5 +1,6 @@
 // The endpoint as a `fetch` handler: HTTP in, the Rust handler's answer out.
 
+import { abortable, type WaitOptions } from '../abort.js';
 import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
 import type { HostAnswer } from '../wasm/endpoint/eventcore.js';
@@ -37,7 +38,7 @@ export interface SyncHandlerOptions {
 export interface SyncHandler {
   (request: Request): Promise<Response>;
   /** Makes the tables or brings them up to date; without a call, the first request does it. */
-  initialize(): Promise<void>;
+  initialize(options?: WaitOptions): Promise<void>;
   /** Ends the streams of those who follow, so that their host can stop; they come back by themselves. */
   endStreams(): void;
 }
@@ -93,7 +94,13 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     }
   };
   return Object.assign(handler, {
-    initialize: async () => (await load()).initialize(),
+    async initialize({ signal }: WaitOptions = {}) {
+      signal?.throwIfAborted();
+      await abortable(
+        load().then((host) => host.initialize()),
+        signal,
+      );
+    },
     endStreams() {
       for (const end of streams) end();
     },

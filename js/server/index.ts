@@ -1,5 +1,8 @@
 // `eventcore-web/server`: the sync endpoint for JavaScript hosts.
 
+export type { WaitOptions } from '../abort.js';
+export * from '../error-classes.js';
+export type * from '../events.js';
 export { fromPGlite, fromPg, type PGliteDatabase, type PgPool } from './clients.js';
 export { PostgresEventStore, type PostgresOptions } from './event-store.js';
 export {

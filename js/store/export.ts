@@ -1,5 +1,6 @@
 // A store as NDJSON: a header, a line for each event in feed order, and a last line that says it is whole.
 
+import { abortable } from '../abort.js';
 import { errorOf, rethrown } from '../errors.js';
 import type { FeedPage, StoredEvent } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
@@ -69,7 +70,9 @@ async function* exported(inner: LocalStore, options: TransferOptions): AsyncGene
     const selection = pending
       ? { after, maxEvents: 2 ** 32 - 1 }
       : { after, confirmedOnly: true, maxEvents: PAGE };
-    const page = JSON.parse(await rethrown(inner.readAllEvents(selection))) as FeedPage;
+    const page = JSON.parse(
+      await abortable(rethrown(inner.readAllEvents(selection)), options.signal),
+    ) as FeedPage;
     after = page.cursor;
     events += page.events.length;
     if (page.events.length > 0) {
@@ -167,7 +170,7 @@ async function* linesOf(source: ReadableStream<Uint8Array>, signal: AbortSignal 
   try {
     while (!done) {
       signal?.throwIfAborted();
-      const chunk = await reader.read();
+      const chunk = await abortable(reader.read(), signal);
       done = chunk.done;
       rest += decoder.decode(chunk.value, { stream: !done });
       const lines = rest.split('\n');
@@ -175,7 +178,7 @@ async function* linesOf(source: ReadableStream<Uint8Array>, signal: AbortSignal 
       yield* lines.filter((line) => line !== '');
     }
   } finally {
-    // A source that is left half-way is told; one that has ended does not mind.
-    if (!done) await reader.cancel(signal?.reason).catch(() => {});
+    // A source that is left half-way is told, and not waited for: one that is stuck is stuck in this too.
+    if (!done) reader.cancel(signal?.reason).catch(() => {});
   }
 }

@@ -1,5 +1,6 @@
 // How much a store holds, and what the browser grants it.
 
+import { abortable } from '../abort.js';
 import { rethrown } from '../errors.js';
 import type { FeedPage } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
@@ -22,7 +23,8 @@ export interface StoreStats {
 const PAGE = 10_000;
 
 /** Streams are counted by their first events, which takes a walk through the log. */
-export async function stats(inner: LocalStore): Promise<StoreStats> {
+export async function stats(inner: LocalStore, signal?: AbortSignal): Promise<StoreStats> {
+  signal?.throwIfAborted();
   const { cursor, pendingEvents } = JSON.parse(await rethrown(inner.state()));
   let streams = 0;
   let after = 0;
@@ -33,7 +35,7 @@ export async function stats(inner: LocalStore): Promise<StoreStats> {
       confirmedOnly: !pending,
       maxEvents: pending ? 2 ** 32 - 1 : PAGE,
     };
-    const page = JSON.parse(await rethrown(inner.readAllEvents(selection))) as FeedPage;
+    const page = JSON.parse(await abortable(rethrown(inner.readAllEvents(selection)), signal)) as FeedPage;
     streams += page.events.length;
     after = page.cursor;
     if (pending) break;
@@ -41,7 +43,7 @@ export async function stats(inner: LocalStore): Promise<StoreStats> {
   }
   // WebKitGTK has no storage manager.
   const storage: StorageManager | undefined = globalThis.navigator?.storage;
-  const estimate = await storage?.estimate?.();
+  const estimate = await abortable(Promise.resolve(storage?.estimate?.()), signal);
   return {
     events: cursor,
     pending: pendingEvents,

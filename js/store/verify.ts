@@ -1,5 +1,6 @@
 // Walking the whole log: is every position there, every version of every stream, and each record as it was written?
 
+import { abortable } from '../abort.js';
 import { rethrown, StorageCorrupt } from '../errors.js';
 import type { FeedPage, StoredEvent } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
@@ -33,7 +34,7 @@ export async function verify(inner: LocalStore, signal?: AbortSignal): Promise<V
   const walk = new Walk();
   const read = async (selection: object) => {
     signal?.throwIfAborted();
-    return JSON.parse(await rethrown(inner.readAllEvents(selection))) as FeedPage;
+    return JSON.parse(await abortable(rethrown(inner.readAllEvents(selection)), signal)) as FeedPage;
   };
   const { cursor: head } = await rethrown(inner.state()).then(JSON.parse);
   while (walk.at < head) {

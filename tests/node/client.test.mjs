@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
+import * as client from 'eventcore-web';
 import {
   Closed,
   EventCoreError,
@@ -17,6 +18,7 @@ import {
   UnknownEvent,
   VersionConflict,
 } from 'eventcore-web';
+import * as server from 'eventcore-web/server';
 import { ERROR_CLASSES, errorOf } from '../../dist/errors.js';
 
 const open = (options = {}) => EventStore.open('test', { storage: 'memory', ...options });
@@ -123,10 +125,18 @@ describe('errors', () => {
     assert.deepEqual(Object.keys(ERROR_CLASSES).sort(), codes.sort());
     for (const code of codes) {
       const error = errorOf(code, 'message');
+      for (const entry of [client, server]) assert.equal(entry[error.name], error.constructor, code);
       assert.ok(
         error instanceof EventCoreError && error.code === code && error.name !== 'EventCoreError',
         code,
       );
+    }
+  });
+
+  test('a code that is not known here is kept', () => {
+    for (const code of ['FROM_TOMORROW', 'constructor']) {
+      const error = errorOf(code, 'message');
+      assert.deepEqual([error.name, error.code, error.message], ['Internal', code, 'message']);
     }
   });
 

@@ -70,29 +70,6 @@ describe('validators', () => {
   });
 });
 
-describe('signals', () => {
-  const reason = new Error('enough');
-  const aborted = AbortSignal.abort(reason);
-
-  test('what was called off does not begin', async () => {
-    await assert.rejects(open({ signal: aborted }), reason);
-    const store = await open();
-    await assert.rejects(store.writeEvents([paid({})], { signal: aborted }), reason);
-    await assert.rejects(store.readStream('a', { signal: aborted }), reason);
-    await assert.rejects(store.readAllEvents({ signal: aborted }), reason);
-    assert.equal((await store.readAllEvents()).head, 0);
-  });
-
-  test('a waiting that is called off ends', async () => {
-    const store = await open();
-    const abort = new AbortController();
-    const change = store.changed({ signal: abort.signal });
-    abort.abort(reason);
-    await assert.rejects(change, reason);
-    await store.close();
-  });
-});
-
 test('a store is closed when its block is left', async () => {
   const store = await open();
   await store[Symbol.asyncDispose ?? Symbol.for('missing')]?.();

@@ -64,8 +64,10 @@ test('a service worker', async () => {
   assert.deepEqual(answer, WELL);
 });
 
+const stores = (name) => page.evaluate(async (name) => (await import('/apps/plain/stores.js'))[name](), name);
+
 test('two stores of a page do not disturb each other', async () => {
-  assert.deepEqual(await page.evaluate(async () => (await import('/apps/plain/stores.js')).two()), {
+  assert.deepEqual(await stores('two'), {
     closed: 'CLOSED',
     texts: 'other,again',
     followed: 'again',
@@ -74,12 +76,16 @@ test('two stores of a page do not disturb each other', async () => {
 });
 
 test('`using` closes what it declared', async () => {
-  assert.deepEqual(await page.evaluate(async () => (await import('/apps/plain/stores.js')).used()), {
+  assert.deepEqual(await stores('used'), {
     store: 'CLOSED',
     events: true,
     sync: 'stopped',
     kept: 'kept',
   });
+});
+
+test('a deletion that somebody holds up is called off', async () => {
+  assert.equal(await stores('calledOff'), 'the user left');
 });
 
 test('without wasm-unsafe-eval the error says that the module was not loaded', async () => {

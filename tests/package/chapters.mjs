@@ -23,7 +23,7 @@ export function programs() {
     .filter((file) => file.endsWith('.md'))
     .flatMap((file) => {
       const found = [];
-      for (const [, task, how, code] of readFileSync(path.join(GUIDE, file), 'utf8').matchAll(BLOCK)) {
+      for (const [, task, how, code] of chapter(file.replace(/\.md$/, '')).matchAll(BLOCK)) {
         if (task) found.push({ task, how: how.split(' '), code: '' });
         if (found.length === 0) throw new Error(`${file} begins with a block that says not how it runs`);
         found.at(-1).code += code;
@@ -36,15 +36,20 @@ export function programs() {
     });
 }
 
+/** The text of a chapter. @param {string} name */
+export function chapter(name) {
+  return readFileSync(path.join(GUIDE, `${name}.md`), 'utf8');
+}
+
 /**
  * The components of a chapter, by the language of their block.
- * @param {string} chapter @param {string[]} languages @returns {string[]}
+ * @param {string} name @param {string[]} languages @returns {string[]}
  */
-export function components(chapter, languages) {
-  const text = readFileSync(path.join(GUIDE, `${chapter}.md`), 'utf8');
+export function components(name, languages) {
+  const text = chapter(name);
   return languages.map((language) => {
     const [, code] = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
-    if (code === undefined) throw new Error(`${chapter} has no ${language}`);
+    if (code === undefined) throw new Error(`${name} has no ${language}`);
     return code;
   });
 }

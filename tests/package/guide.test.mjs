@@ -6,12 +6,13 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
+import { ERROR_CLASSES, errorOf } from '../../dist/errors.js';
 import { createSyncHandler, fromPGlite } from '../../dist/server/index.js';
 import { launchChromium } from '../../js/tools/chromium.mjs';
 import { buildDocs } from '../../js/tools/docs.mjs';
 import { run } from '../../js/tools/run.mjs';
 import { listen } from '../support/hosts.mjs';
-import { programs } from './chapters.mjs';
+import { chapter, programs } from './chapters.mjs';
 import { inside, install, write } from './project.mjs';
 import { serve } from './serve.mjs';
 
@@ -42,6 +43,15 @@ after(async () => {
 test('there is a chapter about each subject', () => {
   assert.ok(PROGRAMS.length >= 11);
   assert.ok(PROGRAMS.flatMap(({ prints }) => prints).length >= 15);
+});
+
+test('every error has its row in the table, with its class and what to do', () => {
+  const rows = [...chapter('errors').matchAll(/^\| `([A-Z_]+)` \| `(\w+)` \| (.+) \| (.+) \|$/gm)];
+  const classes = Object.keys(ERROR_CLASSES).map((code) => [code, errorOf(code, '').name]);
+  assert.deepEqual(
+    rows.map(([, code, name]) => [code, name]),
+    [...classes, ['NOT_LOADED', 'NotLoaded']],
+  );
 });
 
 test('every block compiles', async () => {

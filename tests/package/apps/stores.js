@@ -59,11 +59,34 @@ export async function used() {
     Object.assign(kept, { store, events, sync });
   }
   const { store, events, sync } = kept;
+  const stopped = await new Promise((resolve) => {
+    const stop = sync.subscribe(({ state }) => {
+      if (state !== 'stopped') return;
+      resolve(state);
+      queueMicrotask(() => stop());
+    });
+  });
   const result = {
     store: await codeOf(store.readStream('note')),
     events: (await events.next()).done,
-    sync: sync.status.state,
+    sync: stopped,
   };
   await using again = await EventStore.open(store.name);
   return { ...result, kept: await textsOf(again) };
+}
+
+/** A deletion that somebody who does not let go holds up, until it is called off. */
+export async function calledOff() {
+  const store = await EventStore.open(`held-${Math.random()}`);
+  await store.close();
+  const held = await new Promise((resolve, reject) => {
+    const request = indexedDB.open(store.name);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const abort = new AbortController();
+  held.onversionchange = () => abort.abort(new Error('the user left'));
+  const message = await EventStore.delete(store.name, { signal: abort.signal }).catch((error) => error.message);
+  held.close();
+  return message;
 }
