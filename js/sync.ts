@@ -212,6 +212,7 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     if (!this.#status.leader) this.#ended(this.#run);
   }
 
+  /** As {@link stop}, at the end of a block with `using`. */
   [Symbol.dispose](): void {
     this.stop();
   }
