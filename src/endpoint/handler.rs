@@ -216,6 +216,7 @@ impl<S: Spaces> Endpoint<S> {
             refused = true;
         }
         let head = log.read_feed(&Query { max_events: 1, backwards: true, ..Query::default() }).await?.head;
+        self.0.tails.note(space, head);
         Ok(PushAnswer { backend_id: self.identity().await?, head, outcomes: answers })
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use event_listener::EventListener;
 use futures_util::lock;
@@ -16,7 +16,7 @@ use crate::event::SpaceId;
 use crate::event::json::{Encode, to_text};
 use crate::protocol::{ErrorAnswer, EventsAnswer};
 use crate::store::Backend;
-use crate::version::Cursor;
+use crate::version::{Cursor, Position};
 
 use super::handler::{Endpoint, Inner, Spaces};
 
@@ -35,8 +35,20 @@ pub struct Live<S: Spaces> {
     log: Arc<S::Log>,
     tail: Arc<Tail>,
     cursor: Cursor,
+    /// Where it stands, for whoever asks how far behind it is.
+    mark: Arc<AtomicU64>,
     until: Option<u64>,
     state: State,
+}
+
+/// What a reading brought.
+pub enum Said {
+    /// A message.
+    News(Arc<str>),
+    /// Nothing to say: it waits again.
+    Nothing,
+    /// Nothing any more: the last message was said.
+    Over,
 }
 
 enum State {
@@ -65,6 +77,29 @@ struct Page {
 struct Tail {
     begun: AtomicU64,
     last: lock::Mutex<Option<Arc<Page>>>,
+    /// The last position of the space, as far as anybody here knows.
+    head: AtomicU64,
+    marks: Mutex<Vec<Weak<AtomicU64>>>,
+}
+
+impl Tail {
+    /// Where a new follower stands.
+    fn mark(&self, cursor: Cursor) -> Arc<AtomicU64> {
+        let mark = Arc::new(AtomicU64::new(cursor.get()));
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.len() == marks.capacity() {
+            marks.retain(|mark| mark.strong_count() > 0);
+        }
+        marks.push(Arc::downgrade(&mark));
+        mark
+    }
+
+    /// How many events the follower who is furthest behind lacks.
+    fn behind(&self) -> u64 {
+        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = marks.iter().filter_map(Weak::upgrade).map(|mark| mark.load(Ordering::Relaxed)).min();
+        last.map_or(0, |last| self.head.load(Ordering::Relaxed).saturating_sub(last))
+    }
 }
 
 /// The spaces that are followed.
@@ -73,8 +108,7 @@ pub(super) struct Tails(Mutex<HashMap<SpaceId, Weak<Tail>>>);
 
 impl Tails {
     fn of(&self, space: &SpaceId) -> Arc<Tail> {
-        // A panic elsewhere leaves a whole map.
-        let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tails = self.lock();
         if let Some(tail) = tails.get(space).and_then(Weak::upgrade) {
             return tail;
         }
@@ -85,13 +119,27 @@ impl Tails {
         tails.insert(space.clone(), Arc::downgrade(&tail));
         tail
     }
+
+    /// Notes the head of a space, where somebody follows it.
+    pub(super) fn note(&self, space: &SpaceId, head: Position) {
+        let tail = self.lock().get(space).and_then(Weak::upgrade);
+        if let Some(tail) = tail {
+            tail.head.store(head.get(), Ordering::Relaxed);
+        }
+    }
+
+    // A panic elsewhere leaves a whole map.
+    fn lock(&self) -> MutexGuard<'_, HashMap<SpaceId, Weak<Tail>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<S: Spaces> Live<S> {
     pub(super) fn new(endpoint: Endpoint<S>, space: &SpaceId, after: Cursor, until: Option<u64>) -> Self {
         let Inner { spaces, tails, .. } = endpoint.inner();
         let (log, tail) = (spaces.space(space), tails.of(space));
-        Self { log, tail, endpoint, cursor: after, until, state: State::New }
+        let mark = tail.mark(after);
+        Self { log, tail, endpoint, cursor: after, mark, until, state: State::New }
     }
 
     /// When the follower's right ends, in milliseconds since 1970.
@@ -104,31 +152,44 @@ impl<S: Spaces> Live<S> {
     /// May be dropped and called again: nothing is lost, and nothing is said twice.
     pub async fn next(&mut self) -> Option<Arc<str>> {
         loop {
-            if let State::Waiting(change) = &mut self.state {
-                change.await;
-                self.state = State::Behind;
-            }
-            // Before the reading: what changes behind it then wakes.
-            let change = self.log.listen();
-            let read = match self.state {
-                State::Over => return None,
-                State::New => self.read(0).await.map(Arc::new),
-                State::Behind | State::Waiting(_) => self.read_tail().await,
-            };
-            let page = match read {
-                Ok(page) => page,
-                Err(error) => {
-                    self.state = State::Over;
-                    return Some(self.endpoint.last_words(&error));
-                }
-            };
-            let is_news = matches!(self.state, State::New) || page.cursor > self.cursor;
-            self.state = if page.complete { State::Waiting(change) } else { State::Behind };
-            self.cursor = page.cursor;
-            if is_news {
-                return Some(Arc::clone(&page.message));
+            self.changed().await;
+            match self.read_on().await {
+                Said::News(message) => return Some(message),
+                Said::Nothing => {}
+                Said::Over => return None,
             }
         }
+    }
+
+    /// Waits until there may be something to say. May be dropped and called again.
+    pub async fn changed(&mut self) {
+        if let State::Waiting(change) = &mut self.state {
+            change.await;
+            self.state = State::Behind;
+        }
+    }
+
+    /// What there is to say. May be dropped and called again.
+    pub async fn read_on(&mut self) -> Said {
+        // Before the reading: what changes behind it then wakes.
+        let change = self.log.listen();
+        let read = match self.state {
+            State::Over => return Said::Over,
+            State::New => self.read(0).await.map(Arc::new),
+            State::Behind | State::Waiting(_) => self.read_tail().await,
+        };
+        let page = match read {
+            Ok(page) => page,
+            Err(error) => {
+                self.state = State::Over;
+                return Said::News(self.endpoint.last_words(&error));
+            }
+        };
+        let is_news = matches!(self.state, State::New) || page.cursor > self.cursor;
+        self.state = if page.complete { State::Waiting(change) } else { State::Behind };
+        self.cursor = page.cursor;
+        self.mark.store(page.cursor.get(), Ordering::Relaxed);
+        if is_news { Said::News(Arc::clone(&page.message)) } else { Said::Nothing }
     }
 
     /// What stands behind the cursor, read by this follower or by another one that stands there too. A page that
@@ -150,13 +211,20 @@ impl<S: Spaces> Live<S> {
 
     async fn read(&self, reading: u64) -> Result<Page, StoreError> {
         let answer = self.endpoint.page(&*self.log, self.cursor, None).await?;
-        let EventsAnswer { cursor, complete, .. } = answer;
+        let EventsAnswer { cursor, complete, head, .. } = answer;
+        self.tail.head.store(head.get(), Ordering::Relaxed);
         let message = message("page", Some(cursor), &answer).into();
         Ok(Page { after: self.cursor, cursor, complete, message, reading })
     }
 }
 
 impl<S: Spaces> Endpoint<S> {
+    /// How many events the follower who is furthest behind has still to be told, as far as is known here.
+    pub fn behind(&self) -> u64 {
+        let tails: Vec<_> = self.inner().tails.lock().values().filter_map(Weak::upgrade).collect();
+        tails.iter().map(|tail| tail.behind()).max().unwrap_or(0)
+    }
+
     /// The message after which a stream ends: why it does.
     pub fn last_words(&self, error: &StoreError) -> Arc<str> {
         message("end", None, &ErrorAnswer::new(error, self.known_identity())).into()

@@ -10,6 +10,6 @@ mod request;
 
 pub use answer::{Answer, Reply, Tally, status_of};
 pub use handler::{Endpoint, EndpointConfig, Grant, OPENAPI, Spaces};
-pub use live::{CONTENT_TYPE as LIVE_CONTENT_TYPE, HEARTBEAT, HEARTBEAT_MS, Live, PREAMBLE};
+pub use live::{CONTENT_TYPE as LIVE_CONTENT_TYPE, HEARTBEAT, HEARTBEAT_MS, Live, PREAMBLE, Said};
 pub use memory::MemorySpaces;
 pub use request::{Request, Right, Route};

@@ -21,25 +21,24 @@ use crate::protocol;
 use super::caller;
 use super::cors::AllowedOrigins;
 use super::live;
-use super::metrics::{self, Kind, Metrics};
+use super::metrics::{self, Kind, Metrics, Watched};
 use super::rate::{Limiter, RateLimit, Who};
 use super::stop::Stop;
 use super::verifier::{Caller, Verifier};
 
-/// How long a request's body may take.
-const BODY_TIME: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
 
 /// Who may use an endpoint, and how often.
-#[derive(Default)]
-pub struct Access {
+pub(super) struct Access {
     /// Pages that may use it, beside its own.
-    pub origins: AllowedOrigins,
+    pub(super) origins: AllowedOrigins,
     /// Who verifies tokens. Without one, only requests to loopback are answered.
-    pub verifier: Option<Verifier>,
+    pub(super) verifier: Option<Verifier>,
     /// How often a caller may ask, where that is limited.
-    pub rate: Option<RateLimit>,
+    pub(super) rate: Option<RateLimit>,
+    /// How long a request's body may take.
+    pub(super) body_time: Duration,
 }
 
 struct Host<S> {
@@ -51,10 +50,15 @@ struct Host<S> {
 }
 
 /// The endpoint as a router. Streams end when `stop` says so.
-pub fn router<S: Spaces + 'static>(endpoint: Endpoint<S>, access: Access, stop: Stop) -> Router {
+pub(super) fn router<S: Spaces + 'static>(
+    endpoint: Endpoint<S>,
+    access: Access,
+    watched: Watched,
+    stop: Stop,
+) -> Router {
     let cors = access.origins.layer();
     let limiter = access.rate.map(Limiter::new);
-    let host = Arc::new(Host { endpoint, access, limiter, metrics: Metrics::new(), stop });
+    let host = Arc::new(Host { endpoint, access, limiter, metrics: Metrics::new(watched), stop });
     Router::new()
         .route("/metrics", axum::routing::get(metrics_text::<S>))
         .fallback(answer::<S>)
@@ -102,7 +106,7 @@ async fn answer<S: Spaces + 'static>(
 }
 
 async fn metrics_text<S: Spaces + 'static>(State(host): State<Arc<Host<S>>>) -> Response {
-    let mut response = host.metrics.text().into_response();
+    let mut response = host.metrics.text(host.endpoint.behind()).into_response();
     say(response.headers_mut(), metrics::CONTENT_TYPE);
     response
 }
@@ -114,10 +118,11 @@ impl<S: Spaces + 'static> Host<S> {
             Ok(caller) => caller,
             Err(error) => return refuse(error),
         };
-        let body = match tokio::time::timeout(BODY_TIME, self.read_body(&head.headers, body)).await {
+        let time = self.access.body_time;
+        let body = match tokio::time::timeout(time, self.read_body(&head.headers, body)).await {
             Ok(Ok(body)) => body,
             Ok(Err(error)) => return refuse(error),
-            Err(_) => return Reply::Answer(self.endpoint.too_slow(BODY_TIME.as_secs())),
+            Err(_) => return Reply::Answer(self.endpoint.too_slow(time.as_secs())),
         };
         let authorize = |space, right| async move {
             match caller {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use crate::endpoint::{Endpoint, HEARTBEAT, HEARTBEAT_MS, LIVE_CONTENT_TYPE, Live, PREAMBLE, Spaces};
+use crate::endpoint::{Endpoint, HEARTBEAT, HEARTBEAT_MS, LIVE_CONTENT_TYPE, Live, PREAMBLE, Said, Spaces};
 use crate::error::StoreError;
 use crate::event::now_millis;
 
@@ -28,7 +28,7 @@ struct Follower<S: Spaces> {
     stop: Stop,
     over: bool,
     /// Counts it as long as it lives.
-    _following: Following,
+    following: Following,
 }
 
 /// The answer to who follows a space.
@@ -40,7 +40,7 @@ pub(super) fn respond<S: Spaces + 'static>(
 ) -> Response {
     let left = live.until().map(|until| Duration::from_millis(until.saturating_sub(now_millis())));
     let until = Instant::now() + left.unwrap_or(FAR).min(FAR);
-    let follower = Follower { live, endpoint, until, stop, over: false, _following: following };
+    let follower = Follower { live, endpoint, until, stop, over: false, following };
     let preamble = stream::iter([Ok::<_, Infallible>(Bytes::from_static(PREAMBLE.as_bytes()))]);
     let messages = stream::unfold(follower, |mut follower| async {
         let message = follower.next().await?;
@@ -60,6 +60,22 @@ fn bytes(message: Arc<str>) -> Bytes {
     Bytes::from_owner(Arc::<[u8]>::from(message))
 }
 
+/// The next message, and how long it took from the word that there is one.
+async fn told<S: Spaces>(live: &mut Live<S>, following: &Following) -> Option<Arc<str>> {
+    loop {
+        live.changed().await;
+        let woken = Instant::now();
+        match live.read_on().await {
+            Said::News(message) => {
+                following.told(woken.elapsed());
+                return Some(message);
+            }
+            Said::Nothing => {}
+            Said::Over => return None,
+        }
+    }
+}
+
 impl<S: Spaces> Follower<S> {
     async fn next(&mut self) -> Option<Bytes> {
         if self.over {
@@ -74,7 +90,7 @@ impl<S: Spaces> Follower<S> {
                 let expired = StoreError::Unauthorized("the token expired; come back with another".into());
                 Some(bytes(self.endpoint.last_words(&expired)))
             }
-            message = self.live.next() => message.map(bytes),
+            message = told(&mut self.live, &self.following) => message.map(bytes),
             () = sleep_until(silent) => Some(Bytes::from_static(HEARTBEAT.as_bytes())),
         }
     }

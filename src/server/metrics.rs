@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::endpoint::Tally;
+use crate::store::postgres::PoolStatus;
 
 /// The type of the text that [`Metrics::text`] gives.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -40,8 +41,25 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+/// What is looked up when somebody asks.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// How busy the connections to the database are.
+    pub(super) pool: Option<Box<dyn Fn() -> PoolStatus + Send + Sync>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConnectionLabels {
+    state: &'static str,
+}
+
 pub(super) struct Metrics {
     registry: Registry,
+    watched: Watched,
+    connections: Family<ConnectionLabels, Gauge<i64, AtomicI64>>,
+    waiting: Gauge<i64, AtomicI64>,
+    behind: Gauge<i64, AtomicI64>,
+    delivery: Histogram,
     requests: Family<Labels, Counter<u64, AtomicU64>>,
     seconds: Family<Labels, Histogram>,
     commits: Family<OutcomeLabels, Counter<u64, AtomicU64>>,
@@ -50,7 +68,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(watched: Watched) -> Self {
         let mut registry = Registry::with_prefix("eventcore");
         let requests = Family::default();
         let seconds = Family::<Labels, Histogram>::new_with_constructor(|| Histogram::new(LATENCIES));
@@ -65,7 +83,39 @@ impl Metrics {
         );
         registry.register("written_events", "Events of accepted commits, repeats included", events.clone());
         registry.register("live_followers", "Streams that are open", followers.clone());
-        Self { registry, requests, seconds, commits, events, followers }
+        let (connections, waiting, behind) = (Family::default(), Gauge::default(), Gauge::default());
+        let delivery = Histogram::new(LATENCIES);
+        registry.register(
+            "live_behind_events",
+            "Events that the follower who is furthest behind has still to be told",
+            behind.clone(),
+        );
+        registry.register(
+            "live_delivery_seconds",
+            "How long a follower waited for news, from the word that there are some",
+            delivery.clone(),
+        );
+        if watched.pool.is_some() {
+            registry.register(
+                "pool_connections",
+                "Connections to PostgreSQL: lent, idle, and how many there may be",
+                connections.clone(),
+            );
+            registry.register("pool_waiting", "Who waits for a connection to PostgreSQL", waiting.clone());
+        }
+        Self {
+            registry,
+            watched,
+            connections,
+            waiting,
+            behind,
+            delivery,
+            requests,
+            seconds,
+            commits,
+            events,
+            followers,
+        }
     }
 
     pub(super) fn answered(&self, kind: Kind, status: u16, took: Duration) {
@@ -89,10 +139,20 @@ impl Metrics {
     /// Counts a follower until it is dropped.
     pub(super) fn follower(&self) -> Following {
         self.followers.inc();
-        Following(self.followers.clone())
+        Following { followers: self.followers.clone(), delivery: self.delivery.clone() }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// All of it, where the follower who is furthest behind lacks so many events.
+    pub(super) fn text(&self, behind: u64) -> String {
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.behind.set(gauge(behind));
+        if let Some(PoolStatus { lent, idle, most, waiting }) = self.watched.pool.as_ref().map(|pool| pool())
+        {
+            for (state, number) in [("lent", lent), ("idle", idle), ("most", most)] {
+                self.connections.get_or_create(&ConnectionLabels { state }).set(gauge(number as u64));
+            }
+            self.waiting.set(gauge(waiting as u64));
+        }
         let mut text = String::new();
         // A string takes what is written to it.
         let _ = encode(&mut text, &self.registry);
@@ -101,10 +161,20 @@ impl Metrics {
 }
 
 /// A follower that is counted.
-pub(super) struct Following(Gauge<i64, AtomicI64>);
+pub(super) struct Following {
+    followers: Gauge<i64, AtomicI64>,
+    delivery: Histogram,
+}
+
+impl Following {
+    /// It was told news, so long after it was woken.
+    pub(super) fn told(&self, took: Duration) {
+        self.delivery.observe(took.as_secs_f64());
+    }
+}
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.0.dec();
+        self.followers.dec();
     }
 }

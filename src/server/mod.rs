@@ -10,6 +10,7 @@ mod caller;
 mod cors;
 mod http;
 mod keys;
+mod listen;
 mod live;
 mod metrics;
 mod options;
@@ -20,8 +21,8 @@ mod stop;
 mod verifier;
 
 pub use cors::{AllowedOrigins, InvalidOrigin};
-pub use http::{Access, router};
 pub use keys::{InvalidKeys, KeySource};
+pub use listen::ConnectionLimits;
 pub use options::{InvalidOptions, LogFormat, Options};
 pub use rate::RateLimit;
 pub use rights::Rights;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
@@ -11,6 +12,7 @@ use crate::store::postgres::PostgresConfig;
 
 use super::cors::AllowedOrigins;
 use super::keys::KeySource;
+use super::listen::ConnectionLimits;
 use super::rate::RateLimit;
 use super::run::ServerConfig;
 use super::verifier::TokenConfig;
@@ -71,6 +73,15 @@ pub struct Options {
     /// Bytes of a request's body at most.
     #[arg(long, env = "EVENTCORE_MAX_BODY_BYTES", default_value = "16777216", value_name = "BYTES")]
     max_body_bytes: usize,
+    /// How long a request's body may take, in seconds.
+    #[arg(long, env = "EVENTCORE_BODY_TIMEOUT", default_value = "30", value_name = "SECONDS")]
+    body_timeout: NonZeroU32,
+    /// How long the head of a request may take, and how long a connection may be idle, in seconds.
+    #[arg(long, env = "EVENTCORE_HEADER_TIMEOUT", default_value = "30", value_name = "SECONDS")]
+    header_timeout: NonZeroU32,
+    /// Connections at once at most, those of followers included; further ones wait.
+    #[arg(long, env = "EVENTCORE_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
+    max_connections: NonZeroU32,
     /// Commits of a push at most.
     #[arg(long, env = "EVENTCORE_MAX_PUSH_COMMITS", default_value = "1000", value_name = "N")]
     max_push_commits: usize,
@@ -145,6 +156,11 @@ impl Options {
                 claim: self.jwt_claim,
             }),
             rate: self.rate_limit.map(|per_second| RateLimit { per_second, burst: self.rate_burst }),
+            body_time: seconds(self.body_timeout),
+            connections: ConnectionLimits {
+                connections: self.max_connections.get() as usize,
+                head: seconds(self.header_timeout),
+            },
             endpoint: EndpointConfig {
                 body_bytes: self.max_body_bytes,
                 push_commits: self.max_push_commits.max(1),
@@ -168,6 +184,10 @@ impl Options {
             false => KeySource::JwksFile(place.into()),
         }))
     }
+}
+
+fn seconds(number: NonZeroU32) -> Duration {
+    Duration::from_secs(number.get().into())
 }
 
 /// The file that the command line or the environment names, before they are read in earnest.

@@ -1,6 +1,7 @@
 //! From a configuration to a server that runs until it is told to stop.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,6 +13,8 @@ use crate::store::postgres::PostgresConfig;
 use super::cors::AllowedOrigins;
 use super::http::{Access, router};
 use super::keys::InvalidKeys;
+use super::listen::{ConnectionLimits, serve};
+use super::metrics::Watched;
 use super::rate::RateLimit;
 use super::stop::Stop;
 use super::verifier::{TokenConfig, Verifier};
@@ -32,6 +35,10 @@ pub struct ServerConfig {
     pub tokens: Option<TokenConfig>,
     /// How often a caller may ask, where that is limited.
     pub rate: Option<RateLimit>,
+    /// How long a request's body may take.
+    pub body_time: Duration,
+    /// What connections may take.
+    pub connections: ConnectionLimits,
     /// What the endpoint allows.
     pub endpoint: EndpointConfig,
 }
@@ -54,9 +61,6 @@ pub enum ServerError {
     /// The database does not answer, or holds what this version does not know.
     #[error("cannot use the database: {0}")]
     Database(StoreError),
-    /// The server ended by itself.
-    #[error("the server ended: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Serves until `stop` is done, and then finishes the requests that are under way. `ready` is told the address.
@@ -68,7 +72,7 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServerError> {
-    let ServerConfig { listen, postgres, origins, tokens, rate, endpoint } = config;
+    let ServerConfig { listen, postgres, origins, tokens, rate, body_time, connections, endpoint } = config;
     if tokens.is_none() && !listen.ip().is_loopback() {
         return Err(ServerError::NotLoopback(listen));
     }
@@ -78,28 +82,22 @@ pub async fn run(
         Some(tokens) => Some(Verifier::new(tokens).await?),
         None => None,
     };
-    let spaces = postgres.spaces().map_err(ServerError::Database)?;
+    let spaces = Arc::new(postgres.spaces().map_err(ServerError::Database)?);
     spaces.initialize().await.map_err(ServerError::Database)?;
     let (stopper, stopped) = Stop::new();
-    let access = Access { origins, verifier, rate };
-    let app = router(Endpoint::new(spaces, endpoint), access, stopped.clone());
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = async move {
-        stop.await;
-        drop(stopper);
-    };
+    let access = Access { origins, verifier, rate, body_time };
+    let pool = Arc::clone(&spaces);
+    let watched = Watched { pool: Some(Box::new(move || pool.pool())) };
+    let app = router(Endpoint::new(spaces, endpoint), access, watched, stopped.clone());
     ready(address);
     let late = async {
-        stopped.clone().said().await;
+        stop.await;
+        drop(stopper);
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = async { axum::serve(listener, app).with_graceful_shutdown(stop).await } => {
-            ended.map_err(ServerError::Serve)
-        }
-        () = late => {
-            tracing::warn!("requests were still under way after {} s", GRACE.as_secs());
-            Ok(())
-        }
+        () = serve(listener, app, connections, stopped) => {}
+        () = late => tracing::warn!("requests were still under way after {} s", GRACE.as_secs()),
     }
+    Ok(())
 }

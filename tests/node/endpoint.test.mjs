@@ -1,48 +1,80 @@
 // The endpoint's hosts, all by one suite, and what each adds.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { PGlite } from '@electric-sql/pglite';
+import { jwtVerify } from 'jose';
 import pg from 'pg';
 import { ERROR_CLASSES } from '../../dist/errors.js';
-import { createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
+import { bearerTokens, createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
 import { startPostgres } from '../../js/tools/postgres.mjs';
 import { ROOT } from '../../js/tools/run.mjs';
-import { ADMITTED, endpointSuite } from '../support/endpoint-suite.mjs';
+import { ADMITTED, BODY_TIMEOUT, endpointSuite, SECRET } from '../support/endpoint-suite.mjs';
 import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
 import { DOCUMENT } from '../support/openapi.mjs';
 
 /** @type {Awaited<ReturnType<typeof startPostgres>>} */
 let postgres;
+/** @type {string} */
+let folder;
 
 before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'eventcore-endpoint-'));
   [postgres] = await Promise.all([startPostgres(), buildServer()]);
 });
-after(() => postgres?.stop());
-
-endpointSuite('createSyncHandler over PGlite', async () => {
-  const db = await PGlite.create();
-  const host = await listen(createSyncHandler({ sql: fromPGlite(db), allowOrigin: ADMITTED }));
-  return { url: host.url, stop: () => host.stop().then(() => db.close()) };
+after(async () => {
+  await postgres?.stop();
+  await rm(folder, { recursive: true, force: true });
 });
 
+const overPGlite = async (options) => {
+  const db = await PGlite.create();
+  const host = await listen(createSyncHandler({ sql: fromPGlite(db), ...options }));
+  return { url: host.url, stop: () => host.stop().then(() => db.close()) };
+};
+/** What makes a handler a strict one. */
+const strict = {
+  authorize: bearerTokens(async (token) => {
+    const { payload } = await jwtVerify(token, Buffer.from(SECRET), { algorithms: ['HS256'] });
+    if (payload.aud !== undefined) throw new Error('the token is for others');
+    return payload;
+  }),
+  bodyTimeout: BODY_TIMEOUT,
+};
+endpointSuite(
+  'createSyncHandler over PGlite',
+  () => overPGlite({ allowOrigin: ADMITTED }),
+  () => overPGlite(strict),
+);
+
+const overPg = async (options) => {
+  const pool = new pg.Pool({ connectionString: postgres.url, max: 8 });
+  pool.on('error', () => {});
+  const host = await listen(createSyncHandler({ sql: fromPg(pool), ...options }));
+  return { url: host.url, stop: () => host.stop().then(() => pool.end()), database: postgres };
+};
 endpointSuite(
   'createSyncHandler over pg',
-  async () => {
-    const pool = new pg.Pool({ connectionString: postgres.url, max: 8 });
-    pool.on('error', () => {});
-    const handler = createSyncHandler({ sql: fromPg(pool), allowOrigin: [ADMITTED], schema: 'over "pg"' });
-    const host = await listen(handler);
-    return { url: host.url, stop: () => host.stop().then(() => pool.end()), database: postgres };
-  },
+  () => overPg({ allowOrigin: [ADMITTED], schema: 'over "pg"' }),
+  () => overPg({ schema: 'strict "pg"', ...strict }),
   { canLoseDatabase: true },
 );
 
+const native = async (...args) => ({
+  ...(await startServer(['--database-url', postgres.url, ...args])),
+  database: postgres,
+});
 endpointSuite(
   'eventcore-server',
+  () => native('--schema', 'native', '--allow-origin', ADMITTED),
   async () => {
-    const args = ['--database-url', postgres.url, '--schema', 'native', '--allow-origin', ADMITTED];
-    return { ...(await startServer(args)), database: postgres };
+    const secret = path.join(folder, 'secret');
+    await writeFile(secret, SECRET);
+    const times = ['--body-timeout', String(BODY_TIMEOUT), '--jwt-leeway', '0'];
+    return native('--schema', 'strict', '--jwt-secret-file', secret, ...times);
   },
   { canLoseDatabase: true },
 );

@@ -50,6 +50,7 @@ export async function startProgram(program, args, expected, env = {}) {
   });
   return {
     said,
+    pid: child.pid,
     /** Asks it to end, and answers how it did. */
     stop(signal = 'SIGTERM') {
       child.kill(signal);
@@ -61,6 +62,10 @@ export async function startProgram(program, args, expected, env = {}) {
 /** Starts the native server on a free port. */
 export async function startServer(args) {
   const program = `${ROOT}/target/debug/eventcore-server`;
-  const { said, stop } = await startProgram(program, ['--listen', '127.0.0.1:0', ...args], /(http:\S+)/);
-  return { url: said, stop };
+  const { said, ...process } = await startProgram(
+    program,
+    ['--listen', '127.0.0.1:0', ...args],
+    /(http:\S+)/,
+  );
+  return { url: said, ...process };
 }

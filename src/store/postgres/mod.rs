@@ -26,7 +26,7 @@ pub use backend::PostgresBackend;
 pub use client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
 pub use migrate::{SCHEMA_VERSION, initialize};
 #[cfg(feature = "server")]
-pub use native::NativeClient;
+pub use native::{NativeClient, PoolStatus};
 pub use spaces::PostgresSpaces;
 pub use sql::Sql;
 #[cfg(feature = "server")]

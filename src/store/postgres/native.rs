@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
+use deadpool_postgres::{Object, Pool, PoolError, Status, TimeoutType};
 use futures_util::StreamExt;
 use futures_util::future::{Either, join_all, select};
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use tokio_postgres::{AsyncMessage, Client};
 
 use super::client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
 use super::connect::{Connector, Messages};
+use super::spaces::PostgresSpaces;
 
 /// How much longer than PostgreSQL itself a caller waits for a statement to be given up: a server that does not even
 /// say that is not there.
@@ -27,6 +28,27 @@ pub struct NativeClient {
 impl NativeClient {
     pub(super) const fn new(pool: Pool, connector: Connector, max_waiting: usize) -> Self {
         Self { pool, connector, max_waiting }
+    }
+}
+
+/// How busy the connections of a pool are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections that are lent.
+    pub lent: usize,
+    /// Connections that nobody uses.
+    pub idle: usize,
+    /// Connections that there may be.
+    pub most: usize,
+    /// Who waits for one.
+    pub waiting: usize,
+}
+
+impl PostgresSpaces<NativeClient> {
+    /// How busy the connections are.
+    pub fn pool(&self) -> PoolStatus {
+        let Status { max_size, size, available, waiting } = self.client.pool.status();
+        PoolStatus { lent: size.saturating_sub(available), idle: available, most: max_size, waiting }
     }
 }
 
