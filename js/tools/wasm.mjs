@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { shortenNames } from './names.mjs';
 import { npmProgram, ROOT, run } from './run.mjs';
 import { WASM_TARGET } from './setup.mjs';
 import { digest, fresh, unstamp, writeStamp } from './stamp.mjs';
@@ -13,7 +14,7 @@ import { Failure, say, step } from './step.mjs';
  * @type {Record<string, { profile: string, shrink: boolean }>}
  */
 export const MODULES = {
-  client: { profile: 'wasm', shrink: true },
+  client: { profile: 'wasm-client', shrink: true },
   endpoint: { profile: 'wasm', shrink: true },
   contract: { profile: 'wasm-test', shrink: false },
 };
@@ -40,7 +41,7 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', 'js/tools/wasm.mjs'];
+  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', 'js/tools/wasm.mjs', 'js/tools/names.mjs'];
 }
 
 export function moduleOutputs(name) {
@@ -75,9 +76,19 @@ export async function buildModule(name) {
       run(...npmProgram('binaryen', 'wasm-opt', ['-Oz', ...flags, module, '-o', `${module}.opt`])),
     );
     renameSync(`${module}.opt`, module);
+    shorten(work);
+    writeInline(work);
   }
-  if (shrink) writeInline(work);
   deliver(work, name, shrink ? INLINE : []);
+}
+
+function shorten(work) {
+  const { module, rename } = shortenNames(readFileSync(path.join(work, 'eventcore_bg.wasm')));
+  writeFileSync(path.join(work, 'eventcore_bg.wasm'), module);
+  for (const file of ['eventcore.js', 'eventcore_bg.wasm.d.ts']) {
+    const whole = readFileSync(path.join(work, file), 'utf8');
+    writeFileSync(path.join(work, file), rename(whole));
+  }
 }
 
 function writeInline(work) {

@@ -136,11 +136,11 @@ impl Log {
             let pending = self.pending();
             let (outcomes, written) =
                 Admission::pending(self.known(&run, &pending), pending.len() as u64).run(&run);
-            self.outbox.extend(outbox::accepted(run, &written).map(OutboxCommit::ready));
+            self.outbox.extend(outbox::accepted(run.into_iter(), &written).map(OutboxCommit::ready));
             return outcomes;
         }
         let (outcomes, written) = Admission::confirmed(self.known(&run, &[]), self.head()).run(&run);
-        self.unsynced.extend(outbox::accepted(run, &written));
+        self.unsynced.extend(outbox::accepted(run.into_iter(), &written));
         written.into_iter().for_each(|event| self.push(event));
         outcomes
     }
@@ -273,9 +273,13 @@ impl Replica for MemoryBackend {
         let there = |id: &CommitId| log.outbox.iter().any(|waiting| waiting.commit.id() == *id);
         let count = rewrites.iter().filter(|(id, _)| there(id)).count();
         let changes = outbox::rewritten(log.outbox.iter(), rewrites, |stream| log.confirmed_version(stream));
+        let mut changes = changes.into_iter().peekable();
         let before = std::mem::take(&mut log.outbox).into_iter().enumerate();
-        log.outbox =
-            before.filter_map(|(at, waiting)| changes.get(&at).cloned().unwrap_or(Some(waiting))).collect();
+        let now = |(at, waiting)| match changes.next_if(|(changed, _)| *changed == at) {
+            Some((_, changed)) => changed,
+            None => Some(waiting),
+        };
+        log.outbox = before.filter_map(now).collect();
         drop(log);
         self.changed.notify(usize::MAX);
         Ok(count)

@@ -1,6 +1,7 @@
 //! What every outbox does alike: number pending events, take the first commits, rewrite one. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Expectation, Limits, NewEvent, Place, RawEvent, SpaceId, StreamId};
@@ -49,9 +50,14 @@ pub(crate) fn add_pending(known: &mut Known, pending: &[RawEvent]) {
 }
 
 /// The commits of a run that wrote these events: those that were accepted and are not repeats.
-pub(crate) fn accepted(run: Vec<Commit>, written: &[RawEvent]) -> impl Iterator<Item = Commit> {
-    let ids: HashSet<CommitId> = written.iter().map(|event| event.commit_id).collect();
-    run.into_iter().filter(move |commit| ids.contains(&commit.id()))
+pub(crate) fn accepted<C: Borrow<Commit>>(
+    run: impl Iterator<Item = C>,
+    written: &[RawEvent],
+) -> impl Iterator<Item = C> {
+    // Both are in the order in which they were written.
+    let mut ids: Vec<CommitId> = written.iter().rev().map(|event| event.commit_id).collect();
+    ids.dedup();
+    run.filter(move |commit| ids.pop_if(|next| *next == commit.borrow().id()).is_some())
 }
 
 /// The first commits within the limits, but at least one if there is one.
@@ -91,9 +97,9 @@ pub(crate) fn rewritten<'a>(
     outbox: impl Iterator<Item = &'a OutboxCommit>,
     rewrites: Vec<(CommitId, Rewrite)>,
     confirmed: impl Fn(&StreamId) -> EventVersion,
-) -> BTreeMap<usize, Option<OutboxCommit>> {
+) -> Vec<(usize, Option<OutboxCommit>)> {
     let mut rewrites: HashMap<CommitId, Rewrite> = rewrites.into_iter().collect();
-    let mut changes = BTreeMap::new();
+    let mut changes = Vec::new();
     let (mut before, mut now) = (Pending::default(), Pending::default());
     let mut moved = false;
     for (at, waiting) in outbox.enumerate() {
@@ -118,7 +124,7 @@ pub(crate) fn rewritten<'a>(
             now.add(&after.commit);
         }
         if after.as_ref() != Some(waiting) {
-            changes.insert(at, after);
+            changes.push((at, after));
         }
     }
     changes

@@ -1,7 +1,7 @@
 //! A conflict as the app gets it, and what the app can answer.
 
 use crate::error::StoreError;
-use crate::event::json::encode_members;
+use crate::event::json::{encode_members, order};
 use crate::event::{Commit, CommitId, Place, RawEvent};
 use crate::protocol::ErrorBody;
 use crate::store::{Query, Refusal, Replica};
@@ -16,9 +16,7 @@ pub struct Conflict {
     pub streams: Vec<StreamConflict>,
     /// That other reason.
     pub rejected: Option<ErrorBody>,
-    /// What others wrote to these streams since, in feed order. Of a stream that the commit holds to no version
-    /// (`Any`, `NoCheck`) there is no "since", and nothing here: such a stream is in conflict only where it must
-    /// exist and does not.
+    /// What others wrote to these streams since, in feed order.
     pub remote_events: Vec<RawEvent>,
     /// What the commit wants to write.
     pub local_events: Vec<RawEvent>,
@@ -60,7 +58,7 @@ impl Conflict {
             Refusal::Rejected(error) => (None, Some(error.clone()), false),
         };
         let streams = conflict.map(|conflict| conflict.streams.clone()).unwrap_or_default();
-        let mut remote_events = Vec::new();
+        let mut remote_events: Vec<RawEvent> = Vec::new();
         for stream in &streams {
             let known = stream.expected.pinned().unwrap_or_default();
             let query = Query {
@@ -72,7 +70,9 @@ impl Conflict {
             let slices = replica.read_streams(std::slice::from_ref(&stream.stream_id), &query).await?;
             remote_events.extend(slices.into_iter().flat_map(|slice| slice.events));
         }
-        remote_events.sort_by_key(|event| event.place);
+        let by_place = |one: usize, other: usize| remote_events[one].place.cmp(&remote_events[other].place);
+        let remote_events =
+            order(remote_events.len(), &by_place).into_iter().map(|at| remote_events[at].clone()).collect();
         let local_events = pending.iter().filter(|event| event.commit_id == commit_id).cloned().collect();
         Ok(Self { commit_id, streams, rejected, remote_events, local_events })
     }

@@ -120,11 +120,11 @@ impl<'a> Writer<'a> {
             self.end_member();
         }
         if let Some(Open::Object { first_member, at, .. }) = self.open.pop() {
-            let members = &mut self.members[first_member..];
+            let members = &self.members[first_member..];
             if !members.is_sorted_by(|one, other| by_utf16(&one.key, &other.key).is_le()) {
-                members.sort_by(|one, other| by_utf16(&one.key, &other.key));
                 self.sorted.clear();
-                for member in members {
+                let by_key = |one: usize, other: usize| by_utf16(&members[one].key, &members[other].key);
+                for member in text::order(members.len(), &by_key).into_iter().map(|at| &members[at]) {
                     self.sorted.push(if self.sorted.is_empty() { '{' } else { ',' });
                     self.sorted.push_str(&self.out[member.start..member.end]);
                 }

@@ -26,6 +26,7 @@ pub use write::Encode;
 
 pub(crate) use codec::{decode_members, decode_words, encode_members, encode_words, members};
 pub(crate) use read::{Decode, Fault, Read, Reader, from_text};
+pub(crate) use text::order;
 #[cfg(all(target_family = "wasm", feature = "client"))]
 pub(crate) use write::array;
 pub(crate) use write::{Object, to_text};

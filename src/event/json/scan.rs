@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::text::{CITED, hex, plain, unescaped};
+use super::text::{CITED, hex, order, plain, unescaped};
 use super::{InvalidJson, Reason, number};
 
 /// How many arrays and objects may be nested: as many as `serde_json` decodes.
@@ -184,15 +184,15 @@ impl<'a> Scanner<'a> {
     fn forget_keys(&mut self, base: usize) -> Checked {
         if self.keys.len - base > FEW_KEYS {
             let escaped = self.escaped_keys;
-            let keys = &mut self.keys.all_mut()[base..];
-            let by_content = |one: &&str, other: &&str| match escaped {
-                false => one.cmp(other),
-                true => unescaped(one).cmp(unescaped(other)),
+            let keys = &self.keys.all()[base..];
+            let by_content = |one: usize, other: usize| match escaped {
+                false => keys[one].cmp(keys[other]),
+                true => unescaped(keys[one]).cmp(unescaped(keys[other])),
             };
             // Equal keys stay in the order of the text, so that the later one is the one at fault.
-            keys.sort_by(by_content);
-            let twice = keys.windows(2).find(|pair| by_content(&pair[0], &pair[1]) == Ordering::Equal);
-            if let Some(key) = twice.map(|pair| pair[1]) {
+            let order = order(keys.len(), &by_content);
+            let twice = order.windows(2).find(|pair| by_content(pair[0], pair[1]) == Ordering::Equal);
+            if let Some(key) = twice.map(|pair| keys[pair[1]]) {
                 return self.duplicate(key);
             }
         }
@@ -348,10 +348,6 @@ impl<'a> Keys<'a> {
     /// All of them. Once they have moved to the heap they stay there.
     fn all(&self) -> &[&'a str] {
         if self.many.is_empty() { &self.few[..self.len] } else { &self.many[..self.len] }
-    }
-
-    fn all_mut(&mut self) -> &mut [&'a str] {
-        if self.many.is_empty() { &mut self.few[..self.len] } else { &mut self.many[..self.len] }
     }
 
     fn push(&mut self, key: &'a str) {

@@ -1,5 +1,7 @@
 //! What is between the quotes of a JSON string.
 
+use std::cmp::Ordering;
+
 /// What is cited in an error is cut after so many characters.
 pub(super) const CITED: usize = 64;
 
@@ -23,6 +25,15 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
     }
     let tail = &bytes[at..];
     at + tail.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(tail.len())
+}
+
+/// The places of a list in the order of what stands there; equals stay as they are.
+///
+/// One sort for whatever there is to sort: each would be compiled anew.
+pub(crate) fn order(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..length).collect();
+    places.sort_by(|one, other| compare(*one, *other));
+    places
 }
 
 /// The first four bytes as a hexadecimal number.

@@ -15,8 +15,8 @@ use super::records::{self, Expectations, SEGMENT, STATE, State};
 use super::schema::{LOG, META, OUTBOX};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, EventId, RawEvent};
-use crate::store::OutboxCommit;
+use crate::event::{Commit, EventId, RawEvent};
+use crate::store::{OutboxCommit, outbox};
 use crate::version::{Admission, Known, Outcome};
 
 /// Events of one transaction, about: so that a flood of writes lets readers in between.
@@ -105,8 +105,7 @@ impl Inner {
         for run in runs {
             let (outcome, events) = admission.run(run);
             outcomes.push(outcome);
-            let ids: HashSet<CommitId> = events.iter().map(|event| event.commit_id).collect();
-            accepted.extend(run.iter().filter(|commit| ids.contains(&commit.id())));
+            accepted.extend(outbox::accepted(run.iter(), &events));
             written.extend(events);
         }
         if written.is_empty() {

@@ -183,13 +183,8 @@ impl Inner {
     }
 
     fn begin_write(&self) -> Result<Transaction, StoreError> {
-        self.begin_write_as(self.durability)
-    }
-
-    /// For what is safe elsewhere already, and need not be on this disk at once.
-    fn begin_write_as(&self, durability: Durability) -> Result<Transaction, StoreError> {
         self.open()?;
-        Transaction::write(&self.database, durability)
+        Transaction::write(&self.database, self.durability)
     }
 
     /// Tells everyone that something was written.

@@ -111,7 +111,8 @@ impl Inner {
         ids: &HashSet<EventId>,
     ) -> Result<HashMap<EventId, RawEvent>, StoreError> {
         let mut found = HashMap::new();
-        let moments: BTreeSet<u64> = ids.iter().copied().map(moment).collect();
+        let mut moments = BTreeSet::new();
+        moments.extend(ids.iter().copied().map(moment));
         let (Some(first), Some(last)) = (moments.first(), moments.last()) else { return Ok(found) };
         let index = transaction.index(LOG, BY_MOMENT)?;
         // Ids that are new to the store, the usual case, are mostly of moments that it knows nothing of.
