@@ -61,6 +61,7 @@ export class VersionConflict extends EventCoreError {
   /** Every stream that was not as expected. */
   readonly streams: StreamConflict[];
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.streams = (details.streams as StreamConflict[] | undefined) ?? [];
@@ -81,6 +82,7 @@ export class InvalidPayload extends EventCoreError {
   /** What the event type's validator found; empty where it was not the validator. */
   readonly issues: readonly ValidationIssue[];
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.path = String(details.path ?? '$');
@@ -94,6 +96,7 @@ export class PayloadTooLarge extends EventCoreError {
   readonly size: number;
   readonly limit: number;
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.size = Number(details.size);
@@ -106,6 +109,7 @@ export class EventIdReused extends EventCoreError {
   override name = 'EventIdReused';
   readonly eventId: string;
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.eventId = String(details.eventId);
@@ -120,6 +124,7 @@ export class UndecodableEvent extends EventCoreError {
   /** What the event type's validator found; empty where it was not the validator. */
   readonly issues: readonly ValidationIssue[];
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.eventId = String(details.eventId);
@@ -133,6 +138,7 @@ export class RateLimited extends EventCoreError {
   override name = 'RateLimited';
   readonly retryAfterMs: number;
 
+  /** @internal */
   constructor(message: string, code: string, details: Details) {
     super(message, code);
     this.retryAfterMs = Number(details.retryAfterMs);

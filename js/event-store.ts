@@ -243,6 +243,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     this.#inner.close();
   }
 
+  /** As {@link close}, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -2,6 +2,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { abortable } from './abort.js';
 import type { Codec } from './codec.js';
 import { errorOf, rethrown, type StreamConflict } from './errors.js';
 import type { AnyEvents, Batch, EventToWrite, StoredEvent } from './events.js';
@@ -42,7 +43,10 @@ export interface Conflict<M extends object = AnyEvents> {
   streams: StreamConflict[];
   /** That other reason. */
   rejected: { code: string; message: string } | null;
-  /** What others wrote to these streams since, in feed order. */
+  /**
+   * What others wrote to these streams since, in feed order. Of a stream that the commit holds to no version (`any`,
+   * `noCheck`) there is no "since", and nothing here: it is in conflict only where it must exist and does not.
+   */
   remoteEvents: StoredEvent<M>[];
   /** What the commit wants to write. */
   localEvents: StoredEvent<M>[];
@@ -157,22 +161,27 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Starts a round and waits until it rests. @throws why it did not go well. */
-  async syncNow(): Promise<SyncStatus> {
+  /**
+   * Starts a round and waits until it rests. Where another tab syncs, it is that one's; one that does not answer is
+   * relieved. @throws why it did not go well; the signal's reason, and then the round goes on unheeded.
+   */
+  async syncNow(options: { signal?: AbortSignal } = {}): Promise<SyncStatus> {
+    options.signal?.throwIfAborted();
     const { tabs, turn, ended } = this.#run;
-    if (ended || this.#status.leader) return this.#round();
+    if (ended || this.#status.leader) return abortable(this.#round(), options.signal);
     try {
-      return await tabs.round(turn);
+      return await abortable(tabs.round(turn), options.signal);
     } catch (error) {
+      if (options.signal?.aborted || error instanceof Error) throw error;
       const { code, message } = error as { code: string; message: string };
       throw errorOf(code, message);
     }
   }
 
-  /** Resolves when the outbox is empty. @throws why it is not. */
-  async flush(): Promise<void> {
+  /** Resolves when the outbox is empty. @throws why it is not; the signal's reason. */
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     for (;;) {
-      const { state, pendingCommits } = await this.syncNow();
+      const { state, pendingCommits } = await this.syncNow(options);
       if (pendingCommits === 0) return;
       if (state === 'stopped') throw errorOf('CLOSED', 'the sync was stopped; start it again');
       if (state === 'conflicted') {
@@ -203,6 +212,7 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     if (!this.#status.leader) this.#ended(this.#run);
   }
 
+  /** As {@link stop}, at the end of a block with `using`. */
   [Symbol.dispose](): void {
     this.stop();
   }
@@ -239,6 +249,14 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
       this.#name,
       {
         lead: () => Promise.resolve().then(lead),
+        deposed: () => {
+          if (run.ended) return;
+          handle.stop();
+          this.#end(run);
+          this.#show({ ...this.#status, live: false, leader: false });
+          this.#run = this.#begin();
+        },
+        changed: () => this.#store.changed(),
         saw: (status) => this.#show(status),
         round: () => this.#round(),
         status: () => this.#status,
@@ -247,7 +265,7 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     );
     const run: Run = { handle, tabs, abort, turn, ended: false };
     globalThis.addEventListener?.('online', this.#wake);
-    globalThis.document?.addEventListener('visibilitychange', this.#wake);
+    globalThis.document?.addEventListener('visibilitychange', this.#shown);
     return run;
   }
 
@@ -282,8 +300,14 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     return { ...status, leader: true };
   }
 
+  #shown = (): void => {
+    if (globalThis.document?.visibilityState === 'visible') this.#wake();
+  };
+
   #wake = (): void => {
-    if (globalThis.document?.visibilityState !== 'hidden') this.#run.handle.wake();
+    if (this.#status.leader) this.#run.handle.wake();
+    // How it went, whoever syncs shows.
+    else this.syncNow().catch(() => {});
   };
 
   #show(status: SyncStatus): void {
@@ -292,13 +316,17 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
     for (const listener of this.#listeners) listener(status);
   }
 
-  #ended(run: Run): void {
-    if (run.ended) return;
+  #end(run: Run): void {
     run.ended = true;
     // Those who follow the endpoint end with it.
     run.abort.abort();
     globalThis.removeEventListener?.('online', this.#wake);
-    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
+    globalThis.document?.removeEventListener('visibilitychange', this.#shown);
+  }
+
+  #ended(run: Run): void {
+    if (run.ended) return;
+    this.#end(run);
     if (this.#status.state !== 'stopped' || this.#status.leader)
       this.#show({ ...this.#status, state: 'stopped', nextRetryMs: null, live: false, leader: false });
   }

@@ -2,7 +2,8 @@
 
 import type { SqlClient, SqlConnection, SqlRow } from './sql.js';
 
-interface PgQuery {
+/** A statement as `pg` takes it. */
+export interface PgQuery {
   text: string;
   values: string[];
   rowMode: 'array';
@@ -10,8 +11,11 @@ interface PgQuery {
 
 /** As much of a `Pool` of `pg` as the endpoint uses. */
 export interface PgPool {
+  /** Lends a connection. */
   connect(): Promise<{
+    /** Runs a statement. */
     query(query: PgQuery): Promise<{ rows: unknown[] }>;
+    /** Gives it back; a broken one is closed. */
     release(broken?: boolean): void;
     /** Its `notification`, `error` and `end` are listened to. */
     on?(event: string, listener: (...args: never[]) => void): unknown;
@@ -59,8 +63,11 @@ export function fromPg(pool: PgPool): SqlClient {
 
 /** As much of a `PGlite` as the endpoint uses. */
 export interface PGliteDatabase {
+  /** Runs a statement with parameters. */
   query(sql: string, params: string[], options: { rowMode: 'array' }): Promise<{ rows: unknown[] }>;
+  /** Runs statements without any. */
   exec(sql: string): Promise<unknown>;
+  /** Listens on a channel; the answer ends that. */
   listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>;
 }
 

@@ -141,6 +141,7 @@ export class PostgresEventStore<M extends object = AnyEvents>
     this.#spaces.close();
   }
 
+  /** As {@link close}, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -21,6 +21,7 @@ export interface Access {
  */
 export type Authorization = boolean | 'unauthorized' | { until: number } | { retryAfterMs: number };
 
+/** What an endpoint is made of. */
 export interface SyncHandlerOptions {
   /** Where the events are kept: `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
   sql: SqlClient;

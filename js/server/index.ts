@@ -3,7 +3,7 @@
 export type { WaitOptions } from '../abort.js';
 export * from '../error-classes.js';
 export type * from '../events.js';
-export { fromPGlite, fromPg, type PGliteDatabase, type PgPool } from './clients.js';
+export { fromPGlite, fromPg, type PGliteDatabase, type PgPool, type PgQuery } from './clients.js';
 export { PostgresEventStore, type PostgresOptions } from './event-store.js';
 export {
   type Access,
@@ -12,5 +12,5 @@ export {
   type SyncHandler,
   type SyncHandlerOptions,
 } from './handler.js';
-export type { SqlClient, SqlConnection, SqlRow } from './sql.js';
+export type { Listening, SqlClient, SqlConnection, SqlRow } from './sql.js';
 export { type BearerTokenOptions, bearerTokens, type Claims } from './tokens.js';

@@ -11,8 +11,15 @@ export interface SqlConnection {
   release(broken: boolean): void;
 }
 
+/** Somebody who listens. */
+export interface Listening {
+  /** Ends it. */
+  end(): void;
+}
+
 /** A PostgreSQL client: a pool, or one connection that is lent in turns. `fromPg` and `fromPGlite` make one. */
 export interface SqlClient {
+  /** Lends a connection. */
   connect(): Promise<SqlConnection>;
   /**
    * Listens on a channel, on a connection of its own; `lost` is called once when that ends by itself. Without this,
@@ -22,7 +29,7 @@ export interface SqlClient {
     channel: string,
     heard: (payload: string) => void,
     lost: (error: unknown) => void,
-  ): Promise<{ end(): void }>;
+  ): Promise<Listening>;
 }
 
 /** What the wasm module takes for an error of a client; without PostgreSQL's code there was no answer. */

@@ -9,6 +9,7 @@ export interface Claims {
   [claim: string]: unknown;
 }
 
+/** How rights are read off a token. */
 export interface BearerTokenOptions {
   /**
    * The claim that names rights by space; `spaces` without it. It looks like

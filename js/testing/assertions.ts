@@ -4,14 +4,13 @@ import type { Stored } from '../index.js';
 import { ExpectationFailed } from './failed.js';
 
 type Event = Stored & { type: string };
-type Events = readonly Event[];
 
 /**
  * Feed order: confirmed events by position, then pending ones, by id.
  *
  * @throws ExpectationFailed
  */
-export function assertEventsOrdered(events: Events): void {
+export function assertEventsOrdered(events: readonly Event[]): void {
   events.forEach((event, at) => {
     const before = events[at - 1];
     if (before !== undefined && !isBefore(before, event)) {
@@ -23,7 +22,7 @@ export function assertEventsOrdered(events: Events): void {
 }
 
 /** Every id stands once. @throws ExpectationFailed */
-export function assertUniqueEventIds(events: Events): void {
+export function assertUniqueEventIds(events: readonly Event[]): void {
   const seen = new Map<string, number>();
   events.forEach((event, at) => {
     const first = seen.get(event.id);
@@ -39,7 +38,7 @@ export function assertUniqueEventIds(events: Events): void {
  *
  * @throws ExpectationFailed
  */
-export function assertStreamVersionProgression(events: Events, streamId: string): void {
+export function assertStreamVersionProgression(events: readonly Event[], streamId: string): void {
   const own = events.map((event, at) => ({ event, at })).filter(({ event }) => event.streamId === streamId);
   if (own.length === 0) {
     throw new ExpectationFailed(

@@ -5,7 +5,7 @@ import { type StoredEventFields, storedEvent } from './builders.js';
 import { ExpectationFailed } from './failed.js';
 
 /** An event and the stream that it is of. */
-type Happened<M extends object> = EventOf<M> & { streamId: string };
+export type Happened<M extends object> = EventOf<M> & { streamId: string };
 
 /** What happened before. */
 export interface Given<M extends object> {

@@ -2,5 +2,5 @@
 
 export { assertEventsOrdered, assertStreamVersionProgression, assertUniqueEventIds } from './assertions.js';
 export { eventMetadata, type StoredEventFields, storedEvent } from './builders.js';
-export { type Given, given, givenNothing, type Then } from './decisions.js';
+export { type Given, given, givenNothing, type Happened, type Then } from './decisions.js';
 export { ExpectationFailed } from './failed.js';

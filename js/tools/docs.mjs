@@ -14,7 +14,7 @@ const STAMP = 'www/guide/node_modules/.eventcore-stamp';
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /** Builds `dist/docs`; what the generator warns about is an error. */
-export async function buildDocs() {
+async function buildDocs() {
   // The types of the wasm modules are generated.
   await build(['client', 'endpoint', 'ts']);
   await locked(installGenerator);
@@ -38,7 +38,7 @@ async function installGenerator() {
 
 async function serve(port) {
   const [{ staticFiles }, { answer }] = await Promise.all([
-    import('../../dist/cli/static.js'),
+    import('../../dist/cli/files.js'),
     import('../../dist/cli/http.js'),
   ]);
   const files = staticFiles(path.join(ROOT, 'dist', 'docs'));

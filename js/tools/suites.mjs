@@ -37,8 +37,8 @@ export const SUITES = {
     run: () => nodeTests('package', 1, ['chromium']),
   },
   e2e: {
-    about: 'tests/e2e: page, endpoint and PostgreSQL together',
-    run: () => nodeTests('e2e', 1, ['chromium']),
+    about: 'tests/e2e: page, endpoint and PostgreSQL together, in the same browsers',
+    run: () => nodeTests('e2e', 1, wantedBrowsers()),
   },
 };
 

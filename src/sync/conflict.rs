@@ -16,7 +16,9 @@ pub struct Conflict {
     pub streams: Vec<StreamConflict>,
     /// That other reason.
     pub rejected: Option<ErrorBody>,
-    /// What others wrote to these streams since, in feed order.
+    /// What others wrote to these streams since, in feed order. Of a stream that the commit holds to no version
+    /// (`Any`, `NoCheck`) there is no "since", and nothing here: such a stream is in conflict only where it must
+    /// exist and does not.
     pub remote_events: Vec<RawEvent>,
     /// What the commit wants to write.
     pub local_events: Vec<RawEvent>,

@@ -3,87 +3,20 @@
 //! It goes round: read the replica; push what waits if the log is up to date, else pull; take in what came;
 //! ask the app about what was refused, once everything that the refusal is about is here; rest.
 
-use std::collections::HashMap;
+mod acknowledged;
+mod turn;
 
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, Place, RawEvent, StreamId};
+use crate::event::{Commit, CommitId, Place, RawEvent};
 use crate::protocol::{ErrorBody, EventsAnswer, PushAnswer, PushOutcome};
 use crate::store::{OutboxCommit, Refusal, ReplicaState, Settlement};
-use crate::version::{Cursor, EventVersion, Position, VersionConflict, WriteResult};
+use crate::version::{Cursor, Position, VersionConflict};
 
 use super::backoff;
 use super::status::{Progress, SyncState, SyncStatus};
 
-/// What happened.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// There may be something to do: start, a commit, a timer, the network is back, the app asks.
-    /// `pull` says whether to look for what others wrote even if nothing points at it.
-    Wake {
-        /// Whether to look.
-        pull: bool,
-    },
-    /// What the replica is and the first commits of its outbox.
-    Replica(ReplicaState, Vec<OutboxCommit>),
-    /// The answer to a push.
-    Pushed(PushAnswer),
-    /// The answer to a pull.
-    Pulled(EventsAnswer),
-    /// What stands last in the log is not what the endpoint has there.
-    Diverged,
-    /// What the endpoint no longer has is in the outbox again.
-    Rewound,
-    /// The endpoint says by itself what was written, or no longer.
-    Live(bool),
-    /// What it said.
-    Heard(EventsAnswer),
-    /// A request or the replica failed; the number is chance, from 0 to 1, for the delay.
-    Failed(Failure, f64),
-    /// The replica took events in; `false` where its cursor was elsewhere.
-    Settled(bool),
-    /// The app was asked and the outbox rewritten accordingly.
-    Resolved,
-    /// The app ends the sync.
-    Stop,
-}
-
-/// A failure, and whether it makes sense to try again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// What failed.
-    pub error: ErrorBody,
-    /// Whether trying again may help.
-    pub again: bool,
-    /// What the endpoint asked to wait, in milliseconds.
-    pub retry_after_ms: Option<u64>,
-}
-
-/// What to do next; its result is the next [`Input`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// Read the replica's state and the first commits of its outbox.
-    ReadReplica,
-    /// Push these commits.
-    Push(Vec<Commit>),
-    /// Pull what stands after the cursor; and where it is to be verified, see that the endpoint still has what
-    /// stands before it.
-    Pull {
-        /// The cursor.
-        after: Cursor,
-        /// Whether it is to be verified.
-        verify: bool,
-    },
-    /// Take what the endpoint no longer has back into the outbox.
-    Rewind,
-    /// Take these events into the log.
-    Settle(Settlement),
-    /// Ask the app what becomes of this commit and rewrite the outbox.
-    Ask(CommitId, Refusal),
-    /// Wait until something changes, but not longer than so many milliseconds.
-    Rest(Option<u64>),
-    /// Nothing more.
-    End,
-}
+use acknowledged::acknowledged;
+pub use turn::{Failure, Input, Step};
 
 /// The machine.
 #[derive(Debug, Clone)]
@@ -163,7 +96,12 @@ impl Machine {
                 Step::ReadReplica
             }
             Input::Heard(answer) => self.heard(answer),
-            Input::Settled(_) | Input::Resolved => Step::ReadReplica,
+            Input::Settled { taken: true, ahead: Some((confirmed, input)) } => {
+                self.status.confirmed = confirmed;
+                self.enter(SyncState::Pulling);
+                self.on(*input)
+            }
+            Input::Settled { .. } | Input::Resolved => Step::ReadReplica,
             Input::Stop => self.end(None),
         }
     }
@@ -242,7 +180,7 @@ impl Machine {
         events.retain(|event| event.place > Place::Confirmed(confirmed));
         match events.first() {
             Some(first) if first.place == Place::Confirmed(confirmed.next()) => {
-                self.settle(answer.backend_id, events)
+                self.settle(answer.backend_id, events, None)
             }
             _ => Step::ReadReplica,
         }
@@ -264,7 +202,7 @@ impl Machine {
                     let next = self.status.confirmed.get() + events.len() as u64 + 1;
                     // Others wrote in between: the commit comes back with their events in the next pull.
                     if result.positions.is_some_and(|positions| positions.first.get() == next) {
-                        events.extend(confirmed(commit, &result));
+                        events.extend(acknowledged(commit, &result));
                     }
                 }
                 PushOutcome::Conflict { commit_id, streams, .. } => {
@@ -276,7 +214,7 @@ impl Machine {
                 PushOutcome::NotAttempted { .. } => {}
             }
         }
-        self.settle(answer.backend_id, events)
+        self.settle(answer.backend_id, events, None)
     }
 
     fn pulled(&mut self, answer: EventsAnswer) -> Step {
@@ -289,14 +227,16 @@ impl Machine {
             let failure = Failure { error: ErrorBody::from(&error), again: true, retry_after_ms: None };
             return self.failed(failure, 1.0);
         }
-        self.settle(answer.backend_id, answer.events)
+        let last = answer.events.last().and_then(|event| event.place.position());
+        let ahead = last.filter(|last| answer.head > *last).map(Cursor::from);
+        self.settle(answer.backend_id, answer.events, ahead)
     }
 
-    fn settle(&mut self, backend_id: String, events: Vec<RawEvent>) -> Step {
+    fn settle(&mut self, backend_id: String, events: Vec<RawEvent>, ahead: Option<Cursor>) -> Step {
         if events.is_empty() && self.backend_id.is_some() {
             return Step::ReadReplica;
         }
-        Step::Settle(Settlement { backend_id, after: self.status.confirmed, events })
+        Step::Settle { settlement: Settlement { backend_id, after: self.status.confirmed, events }, ahead }
     }
 
     /// Takes note of what the endpoint is; another identity, or a head below ours, ends the sync.
@@ -362,38 +302,6 @@ impl Machine {
         self.status.next_retry_ms = None;
         Step::End
     }
-}
-
-/// A commit's events as the endpoint confirmed them.
-fn confirmed(commit: &Commit, result: &WriteResult) -> Vec<RawEvent> {
-    let mut left: HashMap<&StreamId, u64> = HashMap::new();
-    for event in commit.events() {
-        *left.entry(&event.stream_id).or_default() += 1;
-    }
-    let first = result.positions.map_or(0, |positions| positions.first.get());
-    commit
-        .events()
-        .iter()
-        .zip(first..)
-        .map(|(event, position)| {
-            let head = result.versions.get(&event.stream_id).map_or(0, |version| version.get());
-            let behind = left.get_mut(&event.stream_id).map_or(0, |left| {
-                *left -= 1;
-                *left
-            });
-            RawEvent {
-                place: Place::Confirmed(Position::new(position)),
-                id: event.id,
-                commit_id: commit.id(),
-                stream_id: event.stream_id.clone(),
-                version: EventVersion::new(head.saturating_sub(behind)),
-                event_type: event.event_type.clone(),
-                payload: event.payload.clone(),
-                metadata: event.metadata.clone(),
-                occurred_at: event.occurred_at,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,16 +5,20 @@
 
 mod answer;
 mod backoff;
+mod config;
 mod conflict;
 mod engine;
 mod host;
 mod machine;
 mod policy;
 mod recovery;
+mod resolving;
 mod status;
+mod steps;
 
+pub use config::{Recover, SyncConfig};
 pub use conflict::{Conflict, Resolution};
-pub use engine::{Engine, Recover, SyncConfig};
+pub use engine::Engine;
 pub use host::{Host, HostResponse};
 pub use machine::{Failure, Input, Machine, Step};
 pub use policy::{Policies, Policy};

@@ -9,7 +9,6 @@ import { PGlite } from '@electric-sql/pglite';
 import { ERROR_CLASSES, errorOf } from '../../dist/errors.js';
 import { createSyncHandler, fromPGlite } from '../../dist/server/index.js';
 import { launchChromium } from '../../js/tools/chromium.mjs';
-import { buildDocs } from '../../js/tools/docs.mjs';
 import { run } from '../../js/tools/run.mjs';
 import { listen } from '../support/hosts.mjs';
 import { chapter, programs } from './chapters.mjs';
@@ -80,8 +79,6 @@ for (const { name, task, how, prints } of PROGRAMS) {
     assert.deepEqual(await place(name, how.includes('endpoint')), prints);
   });
 }
-
-test('the API reference is built without a warning', () => buildDocs());
 
 async function inNode(name) {
   const outfile = inside(`guide/${name}.mjs`);

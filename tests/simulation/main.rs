@@ -54,7 +54,9 @@ fn the_rules_hold_in_every_schedule() {
 
 /// Each of the parts that make the rules hold is missed within a few hundred schedules when it is off.
 fn caught(off: Off) {
-    let caught = (0..400).map(|seed| run(seed, off)).find_map(Result::err);
+    // A reset can be overlooked only where there is one.
+    let matters = |seed: &u64| off != Off::ResetCheck || size(*seed).restores;
+    let caught = (0..).filter(matters).take(400).map(|seed| run(seed, off)).find_map(Result::err);
     println!("{}", caught.unwrap_or_else(|| panic!("{off:?} can be switched off and nothing notices")));
 }
 

@@ -1,12 +1,14 @@
 // A network between a replica and its endpoint, under the test's control.
 
+import { EventEmitter, once } from 'node:events';
 import { createServer, request as send } from 'node:http';
 
 /**
  * @typedef {{ method: string, path: string, headers: import('node:http').IncomingHttpHeaders, body: Buffer }} Asked
- * @typedef {'pass' | 'drop' | 'drop the answer' | 'truncate' | 'hold back'
+ * @typedef {'pass' | 'drop' | 'stall' | 'drop the answer' | 'keep the answer' | 'truncate' | 'hold back'
  *   | { status: number, headers?: Record<string, string>, body?: string }} Fate What becomes of a request: `drop` it,
- *   carry it out and lose or cut the answer, `hold back` the answer until it is complete, or answer in its place.
+ *   or `stall` it without a word; carry it out and lose, keep or cut the answer; `hold back` the answer until it is
+ *   complete; or answer in its place.
  */
 
 /**
@@ -16,7 +18,15 @@ import { createServer, request as send } from 'node:http';
 export async function startProxy(target) {
   /** @type {Asked[]} */
   const asked = [];
-  const proxy = { url: '', asked, fate: /** @type {(asked: Asked) => Fate} */ (() => 'pass'), sever, stop };
+  const done = new EventEmitter();
+  const proxy = {
+    url: '',
+    asked,
+    fate: /** @type {(asked: Asked) => Fate} */ (() => 'pass'),
+    met,
+    sever,
+    stop,
+  };
   const server = createServer(async (incoming, outgoing) => {
     const chunks = [];
     incoming.on('error', () => {});
@@ -31,14 +41,19 @@ export async function startProxy(target) {
     asked.push({ method, path, headers, body });
     // A browser asks before it sends; that it may is not what is tested.
     const fate = method === 'OPTIONS' ? 'pass' : proxy.fate({ method, path, headers, body });
+    if (fate === 'stall') return done.emit(fate);
     if (fate === 'drop') return incoming.socket.destroy();
     if (typeof fate === 'object') {
-      const cors = { 'access-control-allow-origin': headers.origin ?? '*' };
+      const cors = {
+        'access-control-allow-origin': headers.origin ?? '*',
+        'access-control-expose-headers': 'retry-after',
+      };
       outgoing.writeHead(fate.status, { 'content-type': 'text/html', ...cors, ...fate.headers });
       return outgoing.end(fate.body ?? '<!doctype html>');
     }
     const onward = send(new URL(path, target), { method, headers, agent: false }, async (answer) => {
       answer.on('error', () => outgoing.destroy());
+      if (fate === 'keep the answer') return answer.resume().on('end', () => done.emit(fate));
       if (fate === 'drop the answer') return answer.resume().on('end', () => outgoing.destroy());
       if (fate === 'pass') return answer.pipe(outgoing.writeHead(answer.statusCode ?? 502, answer.headers));
       const parts = [];
@@ -60,6 +75,11 @@ export async function startProxy(target) {
   const address = /** @type {import('node:net').AddressInfo} */ (server.address());
   proxy.url = `http://127.0.0.1:${address.port}`;
   return proxy;
+
+  /** Waits until a request has met this fate: it was taken in, or carried out. @param {'stall' | 'keep the answer'} fate */
+  function met(fate) {
+    return once(done, fate);
+  }
 
   /** Breaks every connection that there is. */
   function sever() {

@@ -17,7 +17,7 @@ use super::records::{self, STATE, State, stream_key};
 use super::schema::{BY_STREAM, LOG, META, OUTBOX};
 use super::transaction::{Answer, Transaction};
 use crate::error::StoreError;
-use crate::event::{Commit, CommitId, RawEvent, StreamId};
+use crate::event::{Commit, CommitId, Place, RawEvent, StreamId};
 use crate::store::{OutboxCommit, outbox};
 use crate::version::EventVersion;
 
@@ -51,17 +51,34 @@ impl Outbox {
         outbox
     }
 
-    /// What waits on when these commits do not, if the confirmed versions that it stands on are all known.
-    fn without(
-        &self,
+    /// What waits on once these events are confirmed and the commits `gone` among them wait no longer, if the
+    /// confirmed versions that it stands on are all known.
+    fn settled(
+        mut self,
         gone: &HashSet<CommitId>,
+        events: &[RawEvent],
         confirmed: &HashMap<StreamId, EventVersion>,
-    ) -> Option<Rc<Self>> {
-        let stays = |waiting: &&(u64, OutboxCommit)| !gone.contains(&waiting.1.commit.id());
-        let waiting: Vec<_> = self.waiting.iter().filter(stays).cloned().collect();
-        let mut streams = waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
+    ) -> Option<Self> {
+        let first =
+            self.waiting.iter().take_while(|(_, waiting)| gone.contains(&waiting.commit.id())).count();
+        let alike =
+            |(here, there): (&RawEvent, &RawEvent)| here.id == there.id && here.version == there.version;
+        if self.events.len() >= events.len() && self.events.iter().zip(events).all(alike) {
+            // They became true as they were foretold: what stands behind them is as it was.
+            self.waiting.drain(..first);
+            self.events.drain(..events.len());
+            for (event, number) in self.events.iter_mut().zip(1..) {
+                event.place = Place::Pending(number);
+            }
+            return Some(self);
+        }
+        if gone.is_empty() && events.iter().all(|event| !self.heads.contains_key(&event.stream_id)) {
+            return Some(self);
+        }
+        self.waiting.retain(|(_, waiting)| !gone.contains(&waiting.commit.id()));
+        let mut streams = self.waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
         let known = streams.all(|event| confirmed.contains_key(&event.stream_id));
-        known.then(|| Rc::new(Self::of(waiting, confirmed)))
+        known.then(|| Self::of(self.waiting, confirmed))
     }
 
     pub(super) fn commits(&self) -> impl Iterator<Item = &Commit> {
@@ -84,7 +101,7 @@ impl Outbox {
 pub(super) enum Added {
     Confirmed(Vec<RawEvent>),
     Pending(Vec<(u64, OutboxCommit)>, Vec<RawEvent>),
-    /// These commits left the outbox, and these events were confirmed.
+    /// These commits left the outbox, and these events were confirmed, theirs among them.
     Settled(HashSet<CommitId>, Vec<RawEvent>),
     /// The outbox is another one.
     Rewritten,
@@ -110,15 +127,17 @@ impl Cache {
         }
         self.changes = Some(after.changes);
         match added {
-            Added::Confirmed(events) => self.confirm(events),
+            Added::Confirmed(events) => self.confirm(&events),
             Added::Pending(waiting, events) => {
                 if let Some(outbox) = &mut self.outbox {
                     Rc::make_mut(outbox).push(waiting.into_iter(), events);
                 }
             }
             Added::Settled(commits, events) => {
-                self.confirm(events);
-                self.outbox = self.outbox.take().and_then(|outbox| outbox.without(&commits, &self.heads));
+                self.confirm(&events);
+                let outbox = self.outbox.take().map(Rc::unwrap_or_clone);
+                let settled = outbox.and_then(|outbox| outbox.settled(&commits, &events, &self.heads));
+                self.outbox = settled.map(Rc::new);
             }
             Added::Rewritten => self.outbox = None,
         }
@@ -128,11 +147,11 @@ impl Cache {
         *self = Self::default();
     }
 
-    fn confirm(&mut self, events: Vec<RawEvent>) {
+    fn confirm(&mut self, events: &[RawEvent]) {
         if self.heads.len() > MAX_HEADS {
             self.heads.clear();
         }
-        self.heads.extend(events.into_iter().map(|event| (event.stream_id, event.version)));
+        self.heads.extend(events.iter().map(|event| (event.stream_id.clone(), event.version)));
     }
 }
 

@@ -183,8 +183,13 @@ impl Inner {
     }
 
     fn begin_write(&self) -> Result<Transaction, StoreError> {
+        self.begin_write_as(self.durability)
+    }
+
+    /// For what is safe elsewhere already, and need not be on this disk at once.
+    fn begin_write_as(&self, durability: Durability) -> Result<Transaction, StoreError> {
         self.open()?;
-        Transaction::write(&self.database, self.durability)
+        Transaction::write(&self.database, durability)
     }
 
     /// Tells everyone that something was written.

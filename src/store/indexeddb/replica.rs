@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use idb::KeyRange;
+use wasm_bindgen::JsValue;
 
-use super::IndexedDbBackend;
 use super::append::{put_confirmed, put_waiting};
 use super::cache::Added;
 use super::failure::failed;
@@ -12,6 +12,7 @@ use super::read;
 use super::records::{self, STATE, State, number};
 use super::schema::{LOG, META, OUTBOX};
 use super::transaction::Transaction;
+use super::{Durability, IndexedDbBackend};
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Expectation, Place, RawEvent, SpaceId, StreamId};
 use crate::store::{OutboxCommit, Replica, ReplicaState, Rewrite, Settlement, outbox};
@@ -51,7 +52,9 @@ impl Replica for IndexedDbBackend {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        let transaction = self.0.begin_write()?;
+        // The endpoint has these events. Should the machine crash before they are on the disk, they come again: the
+        // cursor, the log and the outbox go back together.
+        let transaction = self.0.begin_write_as(Durability::Relaxed)?;
         let before = self.0.state(&transaction).await?;
         if Cursor::from(before.head) != settlement.after {
             return Ok(false);
@@ -60,16 +63,27 @@ impl Replica for IndexedDbBackend {
         let outbox = self.0.outbox(&transaction, &before).await?;
         let mut after = before.changed();
         let confirmed = settlement.commits();
-        for (number_, waiting) in &outbox.waiting {
-            if confirmed.contains(&waiting.commit.id()) {
-                transaction.delete(OUTBOX, number(*number_).into())?;
+        let is_confirmed = |waiting: &OutboxCommit| confirmed.contains(&waiting.commit.id());
+        let mut gone = HashSet::new();
+        // Mostly all that goes stands in a row, and one request takes it out.
+        for run in outbox.waiting.chunk_by(|(_, one), (_, other)| is_confirmed(one) == is_confirmed(other)) {
+            let [(first, waiting), ..] = run else { continue };
+            if !is_confirmed(waiting) {
+                continue;
+            }
+            let last = run.last().map_or(*first, |(last, _)| *last);
+            let range = KeyRange::bound(&number(*first).into(), &number(last).into(), None, None);
+            transaction.delete(OUTBOX, range.map_err(failed)?)?;
+            for (_, waiting) in run {
                 after.forget_waiting(&waiting.commit);
+                gone.insert(waiting.commit.id());
             }
         }
+        drop(outbox);
         after.backend_id = Some(settlement.backend_id);
         put_confirmed(&transaction, &mut after, &settlement.events, &HashMap::new())?;
         settlement.events.iter().for_each(|event| self.0.ids.observe(event.id));
-        self.0.finish(transaction, &before, &after, Added::Settled(confirmed, settlement.events)).await?;
+        self.0.finish(transaction, &before, &after, Added::Settled(gone, settlement.events)).await?;
         Ok(true)
     }
 
@@ -94,7 +108,7 @@ impl Replica for IndexedDbBackend {
                     transaction.put(OUTBOX, &key, &value)?;
                     after.count_waiting(&waiting.commit);
                 }
-                None => transaction.delete(OUTBOX, number(*number_).into())?,
+                None => transaction.delete(OUTBOX, JsValue::from(number(*number_)))?,
             }
         }
         self.0.finish(transaction, &before, &after, Added::Rewritten).await?;
@@ -108,7 +122,7 @@ impl Replica for IndexedDbBackend {
         let mut after = State { backend_id: None, head: to.into(), ..before.changed() };
         let rewound = cut_log(&transaction, to.into(), before.head).await?;
         for (number_, waiting) in &outbox.waiting {
-            transaction.delete(OUTBOX, number(*number_).into())?;
+            transaction.delete(OUTBOX, JsValue::from(number(*number_)))?;
             after.forget_waiting(&waiting.commit);
         }
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting.clone());
@@ -147,7 +161,7 @@ async fn cut_log(
             let (kept, gone): (Vec<_>, Vec<_>) = record.events.into_iter().partition(is_kept);
             cut.extend(gone);
             match kept.is_empty() {
-                true => transaction.delete(LOG, number(record.first.get()).into())?,
+                true => transaction.delete(LOG, JsValue::from(number(record.first.get())))?,
                 false => {
                     let (key, value) = records::encode(&kept, &HashMap::new())?;
                     transaction.put(LOG, &key, &value)?;

@@ -112,8 +112,9 @@ impl Transaction {
         self.store(store)?.add(value, Some(key)).map(drop).map_err(failed)
     }
 
-    pub(super) fn delete(&self, store: &str, key: JsValue) -> Result<(), StoreError> {
-        self.store(store)?.delete(Query::from(key)).map(drop).map_err(failed)
+    /// Deletes what has this key, or a key in this range.
+    pub(super) fn delete(&self, store: &str, keys: impl Into<Query>) -> Result<(), StoreError> {
+        self.store(store)?.delete(keys.into()).map(drop).map_err(failed)
     }
 
     pub(super) fn clear(&self, store: &str) -> Result<(), StoreError> {

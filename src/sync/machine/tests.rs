@@ -1,7 +1,9 @@
 //! The machine, one input at a time. `tests/sync.rs` runs it against the real endpoint.
 
-use crate::event::{Batch, EventToWrite, EventType, IdGenerator, Json, JsonEvent, Limits, Upcasters};
-use crate::version::{ExpectedVersion, Positions, StreamConflict};
+use crate::event::{
+    Batch, EventToWrite, EventType, IdGenerator, Json, JsonEvent, Limits, StreamId, Upcasters,
+};
+use crate::version::{EventVersion, ExpectedVersion, Positions, StreamConflict, WriteResult};
 
 use super::*;
 
@@ -89,12 +91,12 @@ fn an_acknowledgement_that_follows_on_the_log_needs_no_pull() {
     assert_eq!(machine.on(Input::Wake { pull: false }), Step::ReadReplica);
     assert_eq!(machine.on(replica(0, &[waiting(&first)])), Step::Push(vec![first.clone()]));
     assert_eq!(machine.status().state, SyncState::Pushing);
-    let Step::Settle(settlement) = machine.on(pushed(1, vec![accepted(&first, 1, 5)])) else {
+    let Step::Settle { settlement, ahead: None } = machine.on(pushed(1, vec![accepted(&first, 1, 5)])) else {
         panic!("a settlement")
     };
     assert_eq!((settlement.after, settlement.events.len()), (Cursor::ZERO, 1));
     assert_eq!(settlement.events[0].version, EventVersion::new(5), "the version is the endpoint's");
-    assert_eq!(machine.on(Input::Settled(true)), Step::ReadReplica);
+    assert_eq!(machine.on(Input::Settled { taken: true, ahead: None }), Step::ReadReplica);
     assert_eq!(machine.on(replica(1, &[])), Step::Rest(Some(1_000)));
 }
 
@@ -228,13 +230,43 @@ fn a_push_that_is_too_large_is_halved_and_what_does_not_fit_alone_is_a_question(
     assert_eq!((asked, error.code.as_str()), (commits[0].id(), "PAYLOAD_TOO_LARGE"));
 }
 
+fn event(position: u64) -> RawEvent {
+    let PushOutcome::Accepted { result } = accepted(&commit("a"), position, position) else {
+        panic!("accepted")
+    };
+    acknowledged(&commit("a"), &result).remove(0)
+}
+
+#[test]
+fn while_a_page_is_taken_in_the_next_is_pulled() {
+    let mut machine = rested();
+    machine.on(Input::Wake { pull: true });
+    machine.on(replica(0, &[]));
+    let Step::Settle { ahead: Some(behind), .. } = machine.on(pulled(5, vec![event(1), event(2)])) else {
+        panic!("there is more")
+    };
+    assert_eq!(behind, Cursor::new(2));
+    let next = pulled(5, vec![event(3), event(4), event(5)]);
+    let settled = Input::Settled { taken: true, ahead: Some((behind, Box::new(next))) };
+    let Step::Settle { settlement, ahead: None } = machine.on(settled) else { panic!("the last page") };
+    assert_eq!((settlement.after, settlement.events.len()), (behind, 3));
+    assert_eq!(machine.status().progress, Some(Progress { done: 2, total: 5 }));
+    assert_eq!(machine.on(Input::Settled { taken: true, ahead: None }), Step::ReadReplica);
+}
+
+#[test]
+fn a_page_that_was_pulled_ahead_of_one_that_was_not_taken_is_forgotten() {
+    let mut machine = rested();
+    machine.on(Input::Wake { pull: true });
+    machine.on(replica(0, &[]));
+    machine.on(pulled(2, vec![event(1)]));
+    let ahead = Some((Cursor::new(1), Box::new(pulled(2, vec![event(2)]))));
+    assert_eq!(machine.on(Input::Settled { taken: false, ahead }), Step::ReadReplica);
+    assert_eq!(machine.on(replica(1, &[])), pull(1, false));
+}
+
 #[test]
 fn what_the_endpoint_says_by_itself_is_taken_in_if_it_follows_and_else_pulled() {
-    let event = |position: u64| {
-        let accepted = accepted(&commit("a"), position, position);
-        let PushOutcome::Accepted { result } = accepted else { panic!("accepted") };
-        confirmed(&commit("a"), &result).remove(0)
-    };
     let heard = |head, events| {
         let Input::Pulled(answer) = pulled(head, events) else { panic!("an answer") };
         Input::Heard(answer)
@@ -242,8 +274,8 @@ fn what_the_endpoint_says_by_itself_is_taken_in_if_it_follows_and_else_pulled() 
     let mut machine = rested();
     assert_eq!(machine.on(Input::Live(true)), Step::ReadReplica);
     assert_eq!(machine.on(replica(0, &[])), Step::Rest(Some(LIVE_POLL_MS)), "nobody has to ask");
-    assert!(matches!(machine.on(heard(1, vec![event(1)])), Step::Settle(_)));
-    machine.on(Input::Settled(true));
+    assert!(matches!(machine.on(heard(1, vec![event(1)])), Step::Settle { .. }));
+    machine.on(Input::Settled { taken: true, ahead: None });
     machine.on(replica(1, &[]));
     assert_eq!(machine.on(heard(1, vec![event(1)])), Step::ReadReplica, "it is here");
     assert_eq!(machine.on(replica(1, &[])), Step::Rest(Some(LIVE_POLL_MS)));
