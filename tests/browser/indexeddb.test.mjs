@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { damage } from '../support/damage.mjs';
 import { inEachBrowser, loadModule, nothingFailed, openPage, outcome } from '../support/pages.mjs';
 
 let page;
@@ -26,6 +27,16 @@ const write = (where, stream, expectedVersion, payload = {}) =>
       return JSON.parse(await globalThis.store.writeEvents(JSON.stringify({ events })));
     },
     [stream, expectedVersion, payload],
+  );
+
+/** Writes events of a stream in one commit. */
+const writeMany = (where, streamId, count) =>
+  where.evaluate(
+    async ([streamId, count]) => {
+      const event = { streamId, type: 'Happened', payload: {}, expectedVersion: 'noCheck' };
+      await globalThis.store.writeEvents(JSON.stringify({ events: Array(count).fill(event) }));
+    },
+    [streamId, count],
   );
 
 const read = (where, stream, options) =>
@@ -205,30 +216,28 @@ inEachBrowser('wasm/contract', (world) => {
     assert.equal(error.details.found, 77);
   });
 
-  test('a damaged record is named, and what is not damaged stays readable', async () => {
-    await open(page);
-    await write(page, 'sound', 'noStream');
-    await write(page, 'damaged', 'noStream');
-    await page.evaluate(
-      (name) =>
-        new Promise((resolve, reject) => {
-          const request = indexedDB.open(name);
-          request.onerror = () => reject(request.error);
-          request.onsuccess = () => {
-            const transaction = request.result.transaction('log', 'readwrite');
-            const log = transaction.objectStore('log');
-            log.get(2).onsuccess = (event) => log.put({ ...event.target.result, t: '[{"broken' }, 2);
-            transaction.oncomplete = () => resolve(request.result.close());
-          };
-        }),
-      name,
-    );
-    const stream = (id) => outcome(page, async (id) => globalThis.store.readStreams([id], undefined), id);
-    assert.equal((await stream('sound')).error, undefined);
-    const { error } = await stream('damaged');
-    assert.equal(error.code, 'STORAGE_CORRUPT');
-    assert.match(error.message, /log/);
-  });
+  // Two events lie in the tail; two commits of a hundred, in the log.
+  for (const [where, of] of Object.entries({ tail: 1, log: 100 })) {
+    test(`a damaged record of the ${where} is named, and what is not damaged stays readable`, async () => {
+      await open(page);
+      await writeMany(page, 'sound', of);
+      await writeMany(page, 'damaged', of);
+      const damaged = await page.evaluate(damage, { name, position: of + 1, text: '[{"broken' });
+      assert.equal(damaged, where);
+      // Opened anew: a connection does not read again what it has just written.
+      await open(page);
+      const stream = (id) => outcome(page, async (id) => globalThis.store.readStreams([id], undefined), id);
+      assert.equal((await stream('sound')).error, undefined);
+      const { error } = await stream('damaged');
+      assert.equal(error.code, 'STORAGE_CORRUPT');
+      assert.match(error.message, /log/);
+      // Nor does it stop anybody who writes, now or when the tail is folded.
+      for (let commit = 0; commit < 3; commit += 1) await writeMany(page, 'after', 60);
+      assert.equal((await read(page, 'after')).version, 180);
+      assert.equal((await stream('damaged')).error?.code, 'STORAGE_CORRUPT');
+      assert.equal((await write(page, 'damaged', of)).error, undefined, 'its version is known');
+    });
+  }
 
   test('where there is no IndexedDB the answer is STORAGE_UNAVAILABLE', async () => {
     const bare = await openPage(world.browser, world.site.url);

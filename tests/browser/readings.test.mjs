@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { damage } from '../support/damage.mjs';
 import { inEachBrowser } from '../support/pages.mjs';
 
 const load = (page) =>
@@ -67,22 +68,19 @@ const define = (world) => {
   });
 
   test('a record that is damaged is named by the package too, and the others are read', async () => {
+    await world.page.evaluate(async () => {
+      globalThis.store = await globalThis.events.EventStore.open('damaged');
+      for (const streamId of ['sound', 'damaged']) {
+        const event = { streamId, type: 'Noted', payload: {}, expectedVersion: 'noStream' };
+        await globalThis.store.writeEvents([event]);
+      }
+    });
+    await world.page.evaluate(damage, { name: 'damaged', position: 2, text: '{"commits":[]}' });
     const seen = await world.page.evaluate(async () => {
+      // Opened anew: a connection does not read again what it has just written.
+      await globalThis.store.close();
       const { EventStore, StorageCorrupt } = globalThis.events;
       const store = await EventStore.open('damaged');
-      for (const streamId of ['sound', 'damaged']) {
-        await store.writeEvents([{ streamId, type: 'Noted', payload: {}, expectedVersion: 'noStream' }]);
-      }
-      await new Promise((resolve, reject) => {
-        const request = indexedDB.open('damaged');
-        request.onerror = () => reject(request.error);
-        request.onsuccess = () => {
-          const transaction = request.result.transaction('log', 'readwrite');
-          const log = transaction.objectStore('log');
-          log.get(2).onsuccess = ({ target }) => log.put({ ...target.result, t: '{"commits":[]}' }, 2);
-          transaction.oncomplete = () => resolve(request.result.close());
-        };
-      });
       const thrown = (reading) => reading.catch((error) => [error instanceof StorageCorrupt, error.message]);
       const seen = {
         sound: (await store.readStream('sound')).version,

@@ -11,9 +11,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Inner;
 use super::cache::{Added, Outbox};
-use super::records::{self, Expectations, SEGMENT, STATE, State};
-use super::schema::{LOG, META, OUTBOX};
+use super::tail::Seen;
 use super::transaction::Transaction;
+use super::write::{Look, Writing};
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, RawEvent};
 use crate::store::{OutboxCommit, outbox};
@@ -45,6 +45,11 @@ impl Inner {
             spawn_local(Rc::clone(self).drain());
         }
         answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Whether appends are under way.
+    pub(super) fn is_writing(&self) -> bool {
+        self.queue.borrow().busy
     }
 
     async fn drain(self: Rc<Self>) {
@@ -88,75 +93,78 @@ impl Inner {
         }
     }
 
-    /// Decides and persists runs in one transaction.
+    /// Decides and persists runs in one transaction: by what is remembered, if that holds, else by what is there.
     async fn write(&self, runs: &[Vec<Commit>]) -> Result<Vec<Vec<Outcome>>, StoreError> {
-        let transaction = self.begin_write()?;
-        let before = self.state(&transaction).await?;
-        let outbox = self.outbox(&transaction, &before).await?;
-        let known = self.known(&transaction, &before, &outbox, runs).await?;
-        let mut admission = match before.space {
+        // A commit that may be a repeat is looked for in any case.
+        let is_fresh = runs.iter().flatten().all(Commit::is_fresh);
+        if is_fresh && let Some(outcomes) = self.write_once(runs, Look::IfNeeded).await? {
+            return Ok(outcomes);
+        }
+        let outcomes = self.write_once(runs, Look::First).await?;
+        outcomes.ok_or_else(|| StoreError::Internal("a writer that looked was refused".into()))
+    }
+
+    /// None where what is remembered does not hold, or would refuse something and may not hold.
+    async fn write_once(
+        &self,
+        runs: &[Vec<Commit>],
+        look: Look,
+    ) -> Result<Option<Vec<Vec<Outcome>>>, StoreError> {
+        let mut writing = self.begin_write(look).await?;
+        let before = Rc::clone(&writing.before);
+        let outbox = self.outbox(&writing.transaction, &before).await?;
+        let known = self.known(&writing.transaction, &before, &outbox, runs).await?;
+        let mut admission = match before.state.space {
             Some(_) => Admission::pending(known, outbox.events.len() as u64),
-            None => Admission::confirmed(known, before.head),
+            None => Admission::confirmed(known, before.state.head),
         };
         drop(outbox);
         let mut outcomes = Vec::with_capacity(runs.len());
         let mut accepted = Vec::new();
         let mut written = Vec::new();
+        let mut is_refused = false;
         for run in runs {
             let (outcome, events) = admission.run(run);
+            is_refused |= outcome.iter().any(|outcome| !matches!(outcome, Outcome::Accepted(_)));
             outcomes.push(outcome);
             accepted.extend(outbox::accepted(run.iter(), &events));
             written.extend(events);
         }
-        if written.is_empty() {
-            return Ok(outcomes);
+        if is_refused && !writing.has_looked {
+            return Ok(None);
         }
-        let mut after = before.changed();
-        after.clock = after.clock.max(self.ids.last());
-        let added = match before.space {
-            Some(_) => put_accepted(&transaction, &mut after, &accepted, written)?,
+        if written.is_empty() {
+            return Ok(Some(outcomes));
+        }
+        let added = match before.state.space {
+            Some(_) => put_accepted(&mut writing, &accepted, written)?,
             None => {
                 let expected = accepted.iter().map(|commit| (commit.id(), commit.expectations())).collect();
-                put_confirmed(&transaction, &mut after, &written, &expected)?;
+                writing.put_confirmed(&written, &expected)?;
                 Added::Confirmed(written)
             }
         };
-        self.finish(transaction, &before, &after, added).await?;
-        Ok(outcomes)
-    }
-
-    /// Writes the state, commits, and tells everyone.
-    pub(super) async fn finish(
-        &self,
-        transaction: Transaction,
-        before: &State,
-        after: &State,
-        added: Added,
-    ) -> Result<(), StoreError> {
-        transaction.put(META, &STATE.into(), &after.write())?;
-        transaction.commit().await?;
-        self.cache.borrow_mut().advance(before, after, added);
-        self.announce();
-        Ok(())
+        drop(before);
+        Ok(writing.commit(added).await?.then_some(outcomes))
     }
 
     /// What the store knows of what the runs touch.
     async fn known(
         &self,
         transaction: &Transaction,
-        state: &State,
+        seen: &Rc<Seen>,
         outbox: &Outbox,
         runs: &[Vec<Commit>],
     ) -> Result<Known, StoreError> {
         let commits = || runs.iter().flatten();
         let streams = commits().flat_map(Commit::expectations).map(|expectation| &expectation.stream_id);
-        let mut heads = self.heads(transaction, state, streams).await?;
+        let mut heads = self.heads(transaction, seen, streams).await?;
         for (stream, head) in &mut heads {
             *head = outbox.heads.get(stream).copied().unwrap_or(*head);
         }
         let repeatable = commits().filter(|commit| !commit.is_fresh()).flat_map(Commit::events);
         let ids: HashSet<EventId> = repeatable.map(|event| event.id).collect();
-        let mut events = self.stored(transaction, &ids).await?;
+        let mut events = self.stored(transaction, seen, &ids).await?;
         if !ids.is_empty() {
             let pending = outbox.events.iter().filter(|event| ids.contains(&event.id));
             events.extend(pending.map(|event| (event.id, event.clone())));
@@ -165,48 +173,16 @@ impl Inner {
     }
 }
 
-/// Puts confirmed events behind the log.
-pub(super) fn put_confirmed(
-    transaction: &Transaction,
-    state: &mut State,
-    events: &[RawEvent],
-    expected: &Expectations<'_>,
-) -> Result<(), StoreError> {
-    for segment in events.chunks(SEGMENT) {
-        let (key, value) = records::encode(segment, expected)?;
-        // A key that is taken would be a position that is given twice.
-        transaction.add(LOG, &key, &value)?;
-    }
-    if let Some(head) = events.last().and_then(|event| event.place.position()) {
-        state.head = head;
-    }
-    Ok(())
-}
-
 fn put_accepted(
-    transaction: &Transaction,
-    state: &mut State,
+    writing: &mut Writing<'_>,
     accepted: &[&Commit],
     events: Vec<RawEvent>,
 ) -> Result<Added, StoreError> {
     let mut added = Vec::with_capacity(accepted.len());
     for commit in accepted {
         let waiting = OutboxCommit::ready((*commit).clone());
-        added.push((state.next, waiting.clone()));
-        put_waiting(transaction, state, &waiting)?;
+        added.push((writing.after.next, waiting.clone()));
+        writing.put_waiting(&waiting)?;
     }
     Ok(Added::Pending(added, events))
-}
-
-/// Puts a commit at the end of the outbox.
-pub(super) fn put_waiting(
-    transaction: &Transaction,
-    state: &mut State,
-    waiting: &OutboxCommit,
-) -> Result<(), StoreError> {
-    let (key, value) = records::encode_waiting(state.next, waiting)?;
-    transaction.add(OUTBOX, &key, &value)?;
-    state.next += 1;
-    state.count_waiting(&waiting.commit);
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! What was read once and is still true: versions of streams, and the outbox.
 //!
-//! Everything here belongs to a count of changes. Every transaction that writes, in any tab, counts up in the
-//! same transaction, and every reader looks at the count first: so what is stale is never used.
+//! Everything here belongs to what was seen of the tail. Every transaction looks there for what is newer, and takes
+//! it in, or, if it made the last record itself, is refused where there is something newer: so what is stale is
+//! never used.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -13,8 +14,9 @@ use web_sys::IdbCursor;
 
 use super::Inner;
 use super::failure::{failed, thrown};
-use super::records::{self, STATE, State, stream_key};
-use super::schema::{BY_STREAM, LOG, META, OUTBOX};
+use super::records::{self, Lying, State, stream_key};
+use super::schema::{BY_STREAM, LOG, OUTBOX, TAIL};
+use super::tail::{self, Next, Own, Seen};
 use super::transaction::{Answer, Transaction};
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Place, RawEvent, StreamId};
@@ -28,7 +30,9 @@ const PAGE: u32 = 512;
 
 #[derive(Default)]
 pub(super) struct Cache {
-    changes: Option<u64>,
+    seen: Option<Rc<Seen>>,
+    own: Option<Own>,
+    /// Of the streams in the tail and of others, confirmed.
     heads: HashMap<StreamId, EventVersion>,
     outbox: Option<Rc<Outbox>>,
 }
@@ -105,27 +109,68 @@ pub(super) enum Added {
     Settled(HashSet<CommitId>, Vec<RawEvent>),
     /// The outbox is another one.
     Rewritten,
+    /// Only how things lie has changed.
+    Nothing,
 }
 
 impl Cache {
-    /// Brings the cache to a count; what belongs to another is forgotten.
-    fn enter(&mut self, changes: u64) {
-        if self.changes != Some(changes) {
-            *self = Self { changes: Some(changes), ..Self::default() };
-        }
+    /// What was seen last, where the next record may be added without looking.
+    pub(super) fn trusted(&self) -> Option<Rc<Seen>> {
+        self.seen.clone().filter(|seen| seen.is_trusted(self.own.as_ref()))
     }
 
-    /// Whether the cache is at this count: a transaction that overlapped with a change may be behind it.
-    const fn is_at(&self, changes: u64) -> bool {
-        matches!(self.changes, Some(at) if at == changes)
+    pub(super) fn own(&self) -> Option<Own> {
+        self.own.clone()
     }
 
-    /// Takes in what a transaction that is complete made of the count before it.
-    pub(super) fn advance(&mut self, before: &State, after: &State, added: Added) {
-        if !self.is_at(before.changes) {
-            return;
+    /// Somebody else wrote, or may have.
+    pub(super) fn distrust(&mut self) {
+        self.own = self.own.take().map(Own::distrusted);
+    }
+
+    /// Whether this is what was seen last: a transaction that overlapped with a change may be behind it.
+    fn is_at(&self, seen: &Rc<Seen>) -> bool {
+        self.seen.as_ref().is_some_and(|last| Rc::ptr_eq(last, seen))
+    }
+
+    /// Takes in what others wrote since: the values that lie behind what was seen.
+    fn catch_up(&mut self, since: &Seen, values: Vec<JsValue>) -> Result<Rc<Seen>, StoreError> {
+        let (seen, is_all) = since.with(values)?;
+        self.outbox = None;
+        if !is_all {
+            self.heads.clear();
         }
-        self.changes = Some(after.changes);
+        let known = if is_all { since.records.len() } else { 0 };
+        for record in seen.records.iter().skip(known) {
+            self.learn(record.streams());
+        }
+        let seen = Rc::new(seen);
+        self.seen = Some(Rc::clone(&seen));
+        Ok(seen)
+    }
+
+    /// Takes in what a transaction that is complete made of what it saw.
+    pub(super) fn advance(
+        &mut self,
+        before: Rc<Seen>,
+        is_folding: bool,
+        next: &Next,
+        after: State,
+        added: Added,
+    ) -> Result<(), StoreError> {
+        self.own = Some(next.own());
+        if !self.is_at(&before) {
+            return Ok(());
+        }
+        self.seen = None;
+        let before = Rc::unwrap_or_clone(before);
+        let restarted = before.state.restarts != after.restarts;
+        let before = if is_folding { before.after_folding() } else { before };
+        self.seen = Some(Rc::new(next.seen(before, after)?));
+        if restarted {
+            self.heads.clear();
+            self.outbox = None;
+        }
         match added {
             Added::Confirmed(events) => self.confirm(&events),
             Added::Pending(waiting, events) => {
@@ -140,41 +185,56 @@ impl Cache {
                 self.outbox = settled.map(Rc::new);
             }
             Added::Rewritten => self.outbox = None,
+            Added::Nothing => {}
         }
+        Ok(())
     }
 
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
+    fn learn(&mut self, versions: Vec<(String, EventVersion)>) {
+        // A name that is none cannot be asked for.
+        let named = versions.into_iter().filter_map(|(name, version)| Some((name.parse().ok()?, version)));
+        self.heads.extend(named);
     }
 
     fn confirm(&mut self, events: &[RawEvent]) {
         if self.heads.len() > MAX_HEADS {
             self.heads.clear();
+            let records = self.seen.iter().flat_map(|seen| &seen.records);
+            let versions: Vec<_> = records.flat_map(Lying::streams).collect();
+            self.learn(versions);
         }
         self.heads.extend(events.iter().map(|event| (event.stream_id.clone(), event.version)));
     }
 }
 
 impl Inner {
-    /// The state that a transaction sees; the first thing to read in every one.
-    pub(super) async fn state(&self, transaction: &Transaction) -> Result<State, StoreError> {
-        let state = State::read(&transaction.get(META, &STATE.into())?.await?)?;
-        self.cache.borrow_mut().enter(state.changes);
-        Ok(state)
+    /// What a transaction sees; the first thing to ask in every one that does not know.
+    pub(super) async fn see(&self, transaction: &Transaction) -> Result<Rc<Seen>, StoreError> {
+        let since = self.cache.borrow_mut().seen.get_or_insert_default().clone();
+        let values = tail::values(transaction.get_all(TAIL, since.newer()?, None)?.await?);
+        if values.is_empty() {
+            return Ok(since);
+        }
+        let mut cache = self.cache.borrow_mut();
+        if cache.is_at(&since) {
+            return cache.catch_up(&since, values);
+        }
+        // Another transaction went further meanwhile.
+        Ok(Rc::new(since.with(values)?.0))
     }
 
     /// The confirmed versions of streams.
     pub(super) async fn heads<'a>(
         &self,
         transaction: &Transaction,
-        state: &State,
+        seen: &Rc<Seen>,
         streams: impl Iterator<Item = &'a StreamId>,
     ) -> Result<HashMap<StreamId, EventVersion>, StoreError> {
         let mut heads = HashMap::new();
         let mut unknown = Vec::new();
         {
             let cache = self.cache.borrow();
-            let cached = cache.is_at(state.changes).then_some(&cache.heads);
+            let cached = cache.is_at(seen).then_some(&cache.heads);
             for stream in streams {
                 if let Some(head) = cached.and_then(|heads| heads.get(stream)) {
                     heads.insert(stream.clone(), *head);
@@ -183,16 +243,22 @@ impl Inner {
                 }
             }
         }
-        if unknown.is_empty() || state.head.is_zero() {
+        if unknown.is_empty() {
             return Ok(heads);
         }
-        let answers = unknown.iter().map(|stream| last_entry(transaction, stream));
-        let answers = answers.collect::<Result<Vec<_>, _>>()?;
-        for (stream, cursor) in unknown.iter().zip(try_join_all(answers).await?) {
-            heads.insert(stream.clone(), version_at(&cursor)?);
+        if !seen.state.folded.is_zero() {
+            let answers = unknown.iter().map(|stream| last_entry(transaction, stream));
+            let answers = answers.collect::<Result<Vec<_>, _>>()?;
+            for (stream, cursor) in unknown.iter().zip(try_join_all(answers).await?) {
+                heads.insert(stream.clone(), version_at(&cursor)?);
+            }
+        }
+        for stream in &unknown {
+            let in_tail = seen.records.iter().rev().find_map(|record| record.holds(stream));
+            heads.extend(in_tail.map(|version| (stream.clone(), version)));
         }
         let mut cache = self.cache.borrow_mut();
-        if cache.is_at(state.changes) {
+        if cache.is_at(seen) {
             let found = unknown.into_iter().filter_map(|stream| heads.get_key_value(&stream));
             cache.heads.extend(found.map(|(stream, head)| (stream.clone(), *head)));
         }
@@ -203,12 +269,12 @@ impl Inner {
     pub(super) async fn outbox(
         &self,
         transaction: &Transaction,
-        state: &State,
+        seen: &Rc<Seen>,
     ) -> Result<Rc<Outbox>, StoreError> {
-        if state.pending_commits == 0 {
+        if seen.state.pending_commits == 0 {
             return Ok(Rc::default());
         }
-        if let Some(outbox) = self.cached_outbox(state) {
+        if let Some(outbox) = self.cached_outbox(seen) {
             return Ok(outbox);
         }
         let mut waiting = Vec::new();
@@ -221,18 +287,18 @@ impl Inner {
             waiting.extend(page);
         }
         let streams = waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
-        let heads = self.heads(transaction, state, streams.map(|event| &event.stream_id)).await?;
+        let heads = self.heads(transaction, seen, streams.map(|event| &event.stream_id)).await?;
         let outbox = Rc::new(Outbox::of(waiting, &heads));
         let mut cache = self.cache.borrow_mut();
-        if cache.is_at(state.changes) {
+        if cache.is_at(seen) {
             cache.outbox = Some(Rc::clone(&outbox));
         }
         Ok(outbox)
     }
 
-    fn cached_outbox(&self, state: &State) -> Option<Rc<Outbox>> {
+    fn cached_outbox(&self, seen: &Rc<Seen>) -> Option<Rc<Outbox>> {
         let cache = self.cache.borrow();
-        cache.outbox.clone().filter(|_| cache.is_at(state.changes))
+        cache.outbox.clone().filter(|_| cache.is_at(seen))
     }
 }
 

@@ -19,6 +19,7 @@ impl Channel {
         let inner = BroadcastChannel::new(&format!("eventcore-web:{name}")).ok()?;
         let signals = Rc::clone(signals);
         let heard = Closure::<dyn FnMut()>::new(move || {
+            signals.heard.set(true);
             signals.changed.notify(usize::MAX);
         });
         inner.set_onmessage(Some(heard.as_ref().unchecked_ref()));

@@ -7,14 +7,21 @@ mod append;
 mod cache;
 mod channel;
 mod checksum;
+mod compact;
 mod failure;
+mod feed;
+mod fold;
+mod page;
 mod read;
 mod records;
 mod replica;
 mod schema;
+mod streams;
+mod tail;
 mod transaction;
+mod write;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use event_listener::{Event as Wakeup, EventListener};
@@ -30,6 +37,8 @@ use append::Queue;
 use cache::Cache;
 use channel::Channel;
 use transaction::Transaction;
+#[cfg(feature = "contract")]
+use write::Look;
 
 /// When a write counts as done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -80,6 +89,8 @@ struct Inner {
 #[derive(Default)]
 struct Signals {
     changed: Wakeup,
+    /// Whether another connection told of a change since it was last asked.
+    heard: Cell<bool>,
     /// Why the log is closed, if it is.
     closed: RefCell<Option<StoreError>>,
 }
@@ -113,11 +124,13 @@ impl IndexedDbBackend {
             signals,
             _callbacks: callbacks,
         };
-        let state = inner.state(&inner.begin_read()?).await?;
-        if let Some(clock) = state.clock {
+        let seen = inner.see(&inner.begin_read()?).await?;
+        if let Some(clock) = seen.state.clock {
             inner.ids.resume(clock);
         }
-        Ok(Self(Rc::new(inner)))
+        let inner = Rc::new(inner);
+        inner.compact_while_idle(&seen.state);
+        Ok(Self(inner))
     }
 
     /// Deletes the database of this name with all that is in it; logs that have it open are closed.
@@ -160,15 +173,11 @@ impl IndexedDbBackend {
 impl IndexedDbBackend {
     /// Writes to every store and drops the transaction, as a write does that fails half-way.
     pub(crate) async fn write_and_drop(&self) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
-        let state = self.0.state(&transaction).await?.changed();
-        transaction.put(schema::META, &records::STATE.into(), &state.write())?;
-        transaction.add(
-            schema::LOG,
-            &JsValue::from(state.head.next().get() as f64),
-            &js_sys::Object::new(),
-        )?;
-        transaction.add(schema::OUTBOX, &JsValue::from(0), &js_sys::Object::new())
+        let transaction = self.0.begin_write(Look::First).await?.transaction;
+        for store in schema::STORES {
+            transaction.add(store, &JsValue::from(1 << 20), &js_sys::Object::new())?;
+        }
+        Ok(())
     }
 }
 
@@ -180,16 +189,6 @@ impl Inner {
     fn begin_read(&self) -> Result<Transaction, StoreError> {
         self.open()?;
         Transaction::read(&self.database)
-    }
-
-    fn begin_write(&self) -> Result<Transaction, StoreError> {
-        self.begin_write_as(self.durability)
-    }
-
-    /// For what is safe elsewhere already, and need not be on this disk at once.
-    fn begin_write_as(&self, durability: Durability) -> Result<Transaction, StoreError> {
-        self.open()?;
-        Transaction::write(&self.database, durability)
     }
 
     /// Tells everyone that something was written.

@@ -1,9 +1,10 @@
 //! How events, waiting commits and the state lie in the object stores.
 //!
-//! A record of the log holds the events that one transaction confirmed, up to [`SEGMENT`] of them, as one text
-//! that refers to streams and types by number. Beside the text stands what the indexes and the browser need:
+//! A record of the log holds confirmed events, about [`SEGMENT`] of them, as one text that refers to streams and
+//! types by number. Beside the text stands what the indexes and the browser need:
 //! `{ p: first position, n: events, s: [[stream, last version]], m: [moments], t: text, c: checksum of the text }`.
-//! While a log was never synced, its commits keep their expectations, so that they can move to an outbox.
+//! While a log was never synced, its commits keep their expectations, so that they can move to an outbox. A record
+//! of the tail is the same, of the events that one transaction confirmed, and what `tail` says.
 //!
 //! Whatever is decoded here is held against its checksum first, so that damage is neither pushed nor written anew.
 
@@ -14,7 +15,7 @@ use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 use super::checksum;
-use super::schema::{LOG, META, OUTBOX};
+use super::schema::{LOG, OUTBOX, TAIL};
 use crate::error::StoreError;
 use crate::event::json::{
     self, Decode, Encode, Read, Reader, array, decode_members, encode_members, from_text, members, to_text,
@@ -30,12 +31,28 @@ use crate::version::{EventVersion, Position};
 /// Events of a record at most: few enough to read one of them, many enough to read all of them fast.
 pub(super) const SEGMENT: usize = 128;
 
-/// Where the state lies in its store.
+/// Where schema 1 had the state, in a store of its own.
 pub(super) const STATE: &str = "state";
 
 #[wasm_bindgen]
 extern "C" {
-    type Value;
+    #[derive(Clone)]
+    pub(super) type Value;
+    /// Of the tail: the record's own key.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn k(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    pub(super) fn set_k(this: &Value, key: f64);
+    /// Of the tail: the state after the transaction.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn state(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    pub(super) fn set_state(this: &Value, state: &str);
+    /// Of the tail: when a fence was put up.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn fence(this: &Value) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    pub(super) fn set_fence(this: &Value, millis: f64);
     #[wasm_bindgen(method, getter)]
     fn p(this: &Value) -> JsValue;
     #[wasm_bindgen(method, setter)]
@@ -82,13 +99,19 @@ impl Value {
     }
 }
 
-/// What is known of the whole; in every transaction that writes, `changes` is counted up.
+/// What is known of the whole, after each transaction that writes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    /// How often something was written: what was cached at a count is true as long as the count is that.
+    /// How often something was written.
     pub(super) changes: u64,
     /// The position of the last confirmed event.
     pub(super) head: Position,
+    /// The position of the last event in the log; what is behind it lies in the tail.
+    pub(super) folded: Position,
+    /// Up to here the log's records are as large as they should be.
+    pub(super) compacted: Position,
+    /// How often confirmed events were taken out again: what was known of streams then is true no longer.
+    pub(super) restarts: u64,
     /// The newest id that a generator of this store had made.
     pub(super) clock: Option<EventId>,
     /// The number of the next commit that will wait.
@@ -102,6 +125,9 @@ pub(super) struct State {
 members!(State {
     changes: "changes",
     head: "head",
+    folded: "folded",
+    compacted: "compacted",
+    restarts: "restarts",
     clock: "clock",
     next: "next",
     space: "space",
@@ -111,21 +137,28 @@ members!(State {
 });
 
 impl State {
-    pub(super) fn read(value: &JsValue) -> Result<Self, StoreError> {
-        match value.as_string() {
-            None if value.is_undefined() => Ok(Self::default()),
-            Some(text) => from_text(&text).map_err(|fault| corrupt(META, STATE, &fault)),
-            None => Err(corrupt(META, STATE, &"it is no text")),
+    pub(super) fn read(key: f64, value: &JsValue) -> Result<Self, StoreError> {
+        let fault = |fault: &dyn std::fmt::Display| corrupt(TAIL, &(key as u64).to_string(), fault);
+        let text = value.as_string().ok_or_else(|| fault(&"it has no state"))?;
+        from_text(&text).map_err(|error| fault(&error))
+    }
+
+    /// The state as schema 1 kept it, when every event lay in the log.
+    pub(super) fn of_schema_1(value: &JsValue) -> Result<Self, StoreError> {
+        if value.is_undefined() {
+            return Ok(Self::default());
         }
+        let fault = |fault: &dyn std::fmt::Display| corrupt("meta", STATE, fault);
+        let text = value.as_string().ok_or_else(|| fault(&"it is no text"))?;
+        // An object without the members that came with schema 2.
+        let text = text.trim_end().strip_suffix('}').ok_or_else(|| fault(&"it is no object"))?;
+        let text = format!("{text},\"folded\":0,\"compacted\":0,\"restarts\":0}}");
+        let state: Self = from_text(&text).map_err(|error| fault(&error))?;
+        Ok(Self { folded: state.head, ..state })
     }
 
-    pub(super) fn write(&self) -> JsValue {
-        to_text(self).into()
-    }
-
-    /// As it is after one more change.
-    pub(super) fn changed(&self) -> Self {
-        Self { changes: self.changes + 1, ..self.clone() }
+    pub(super) fn write(&self) -> String {
+        to_text(self)
     }
 
     /// Counts a commit that waits.
@@ -247,11 +280,8 @@ impl Decode for Trusted {
 /// What the commits of a log that was never synced expect.
 pub(super) type Expectations<'a> = HashMap<CommitId, &'a [Expectation]>;
 
-/// The key and the value of a record.
-pub(super) fn encode(
-    events: &[RawEvent],
-    expected: &Expectations<'_>,
-) -> Result<(JsValue, JsValue), StoreError> {
+/// A record of events.
+pub(super) fn encode(events: &[RawEvent], expected: &Expectations<'_>) -> Lying {
     let mut streams: Numbered<StreamId, EventVersion> = Numbered::default();
     let mut types: Numbered<EventType, ()> = Numbered::default();
     let mut moments = BTreeSet::new();
@@ -277,7 +307,7 @@ pub(super) fn encode(
     value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
     let text = Text { streams: streams.names(), types: types.names(), commits };
     value.set_text(&to_text(&text));
-    Ok((number(first.get()).into(), value.into()))
+    Lying(value)
 }
 
 /// A record, read.
@@ -294,19 +324,12 @@ impl Record {
         Position::new(self.first.get() + self.events.len() as u64)
     }
 
-    pub(super) fn read(value: JsValue) -> Result<Self, StoreError> {
-        let value = value.unchecked_into::<Value>();
-        if value.is_falsy() {
-            return Err(corrupt(LOG, "?", &"a record is no object"));
-        }
-        let Some(first) = value.p().as_f64() else {
-            return Err(corrupt(LOG, "?", &"a record has no position"));
-        };
-        let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &(first as u64).to_string(), fault);
+    pub(super) fn read(lying: &Lying) -> Result<Self, StoreError> {
+        let value = &lying.0;
+        let first = lying.first()?;
+        let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &first.to_string(), fault);
         let text = value.text().map_err(|fault| corrupt(&fault))?;
         let text: Text<Row> = from_text(&text).map_err(|fault| corrupt(&fault))?;
-        // A position is a whole number that a double holds.
-        let first = Position::new(first as u64);
         let mut record = Self { first, events: Vec::new(), expected: HashMap::new() };
         let mut position = first;
         for part in text.commits {
@@ -337,12 +360,48 @@ impl Record {
 }
 
 /// A record as it lies, its text not read.
+#[derive(Clone)]
 pub(super) struct Lying(Value);
 
 impl Lying {
     pub(super) fn of(value: JsValue) -> Result<Self, StoreError> {
         let value = value.unchecked_into::<Value>();
         if value.is_falsy() { Err(corrupt(LOG, "?", &"a record is no object")) } else { Ok(Self(value)) }
+    }
+
+    /// A record of no event, behind a position.
+    pub(super) fn empty(head: Position) -> Self {
+        let value = Object::new().unchecked_into::<Value>();
+        value.set_p(number(head.next().get()));
+        value.set_n(0.0);
+        Self(value)
+    }
+
+    pub(super) const fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Its key in the log.
+    pub(super) fn key(&self) -> Result<JsValue, StoreError> {
+        self.first().map(|first| number(first.get()).into())
+    }
+
+    /// The position of its last event.
+    pub(super) fn last(&self) -> Result<Position, StoreError> {
+        Ok(Position::new(self.first()?.get() + self.count()? - 1))
+    }
+
+    /// Bytes of its text, about.
+    pub(super) fn size(&self) -> usize {
+        self.0.t().dyn_ref::<js_sys::JsString>().map_or(0, |text| text.length() as usize)
+    }
+
+    /// The streams that it holds, each with the last version of it that it holds.
+    pub(super) fn streams(&self) -> Vec<(String, EventVersion)> {
+        let pairs = self.0.s().dyn_into::<Array>().unwrap_or_default();
+        let pairs = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok());
+        let pairs = pairs.filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_f64()?)));
+        pairs.map(|(stream, version)| (stream, EventVersion::new(version as u64))).collect()
     }
 
     /// The position of its first event.
@@ -366,16 +425,18 @@ impl Lying {
         Ok([text, number(first.get()).into(), number(count).into()])
     }
 
-    /// The last version of a stream that it holds.
-    pub(super) fn last_version(&self, stream: &StreamId) -> Result<EventVersion, StoreError> {
-        let streams = self.0.s();
+    /// The last version of a stream that it holds, if it holds the stream.
+    pub(super) fn holds(&self, stream: &StreamId) -> Option<EventVersion> {
+        let pairs = self.0.s().dyn_into::<Array>().unwrap_or_default();
         let name = JsValue::from_str(stream.as_str());
-        let pairs = streams.dyn_into::<Array>().unwrap_or_default();
         let pair = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok()).find(|it| it.get(0) == name);
         let version = pair.and_then(|pair| pair.get(1).as_f64());
-        version
-            .map(|version| EventVersion::new(version as u64))
-            .ok_or_else(|| self.corrupt("it does not hold the stream that it is found by"))
+        version.map(|version| EventVersion::new(version as u64))
+    }
+
+    /// The last version of a stream that it is found by.
+    pub(super) fn last_version(&self, stream: &StreamId) -> Result<EventVersion, StoreError> {
+        self.holds(stream).ok_or_else(|| self.corrupt("it does not hold the stream that it is found by"))
     }
 
     fn corrupt(&self, fault: &str) -> StoreError {
@@ -385,7 +446,12 @@ impl Lying {
 
 /// Reads what `getAll` on the log answered.
 pub(super) fn records(values: JsValue) -> Result<Vec<Record>, StoreError> {
-    values.unchecked_into::<Array>().into_iter().map(Record::read).collect()
+    values.unchecked_into::<Array>().into_iter().map(|value| Record::read(&Lying::of(value)?)).collect()
+}
+
+/// What commits expect, as a record holds it when it is read.
+pub(super) fn expectations(expected: &Expectations<'_>) -> HashMap<CommitId, Vec<Expectation>> {
+    expected.iter().map(|(commit, expected)| (*commit, expected.to_vec())).collect()
 }
 
 /// The key and the value of a waiting commit.
@@ -447,7 +513,7 @@ pub(super) fn number(count: u64) -> f64 {
     count as f64
 }
 
-fn corrupt(store: &str, key: &str, fault: &dyn std::fmt::Display) -> StoreError {
+pub(super) fn corrupt(store: &str, key: &str, fault: &dyn std::fmt::Display) -> StoreError {
     StoreError::StorageCorrupt(format!("record {key} of {store}: {fault}"))
 }
 

@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use idb::KeyRange;
 use wasm_bindgen::JsValue;
 
-use super::append::{put_confirmed, put_waiting};
 use super::cache::Added;
 use super::failure::failed;
-use super::read;
-use super::records::{self, STATE, State, number};
-use super::schema::{LOG, META, OUTBOX};
+use super::feed;
+use super::records::{self, number};
+use super::schema::{LOG, OUTBOX};
 use super::transaction::Transaction;
+use super::write::{Look, Writing};
 use super::{Durability, IndexedDbBackend};
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Expectation, Place, RawEvent, SpaceId, StreamId};
@@ -24,29 +24,26 @@ const PAGE: u32 = 128;
 impl Replica for IndexedDbBackend {
     async fn state(&self) -> Result<ReplicaState, StoreError> {
         let transaction = self.0.begin_read()?;
-        Ok(self.0.state(&transaction).await?.replica())
+        Ok(self.0.see(&transaction).await?.state.clone().replica())
     }
 
     async fn attach(&self, space: &SpaceId) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
-        let before = self.0.state(&transaction).await?;
-        if outbox::is_attached(before.space.as_ref(), space)? {
+        let mut writing = self.0.begin_write(Look::First).await?;
+        if outbox::is_attached(writing.before.state.space.as_ref(), space)? {
             return Ok(());
         }
-        let mut after = State { space: Some(space.clone()), head: Position::ZERO, ..before.changed() };
-        move_to_outbox(&transaction, &mut after).await?;
-        transaction.clear(LOG)?;
-        transaction.put(META, &STATE.into(), &after.write())?;
-        transaction.commit().await?;
-        self.0.cache.borrow_mut().forget();
-        self.0.announce();
-        Ok(())
+        writing.fold()?;
+        move_to_outbox(&mut writing).await?;
+        writing.transaction.clear(LOG)?;
+        writing.after.space = Some(space.clone());
+        writing.restart_at(Position::ZERO);
+        writing.commit(Added::Rewritten).await.map(drop)
     }
 
     async fn outbox(&self, max_commits: usize, max_bytes: usize) -> Result<Vec<OutboxCommit>, StoreError> {
         let transaction = self.0.begin_read()?;
-        let state = self.0.state(&transaction).await?;
-        let outbox = self.0.outbox(&transaction, &state).await?;
+        let seen = self.0.see(&transaction).await?;
+        let outbox = self.0.outbox(&transaction, &seen).await?;
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting.clone());
         Ok(outbox::first_of(waiting, max_commits, max_bytes))
     }
@@ -54,14 +51,12 @@ impl Replica for IndexedDbBackend {
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
         // The endpoint has these events. Should the machine crash before they are on the disk, they come again: the
         // cursor, the log and the outbox go back together.
-        let transaction = self.0.begin_write_as(Durability::Relaxed)?;
-        let before = self.0.state(&transaction).await?;
-        if Cursor::from(before.head) != settlement.after {
+        let mut writing = self.0.begin_write_as(Look::First, Durability::Relaxed).await?;
+        if Cursor::from(writing.before.state.head) != settlement.after {
             return Ok(false);
         }
         settlement.check()?;
-        let outbox = self.0.outbox(&transaction, &before).await?;
-        let mut after = before.changed();
+        let outbox = self.0.outbox(&writing.transaction, &writing.before).await?;
         let confirmed = settlement.commits();
         let is_confirmed = |waiting: &OutboxCommit| confirmed.contains(&waiting.commit.id());
         let mut gone = HashSet::new();
@@ -73,67 +68,61 @@ impl Replica for IndexedDbBackend {
             }
             let last = run.last().map_or(*first, |(last, _)| *last);
             let range = KeyRange::bound(&number(*first).into(), &number(last).into(), None, None);
-            transaction.delete(OUTBOX, range.map_err(failed)?)?;
+            writing.transaction.delete(OUTBOX, range.map_err(failed)?)?;
             for (_, waiting) in run {
-                after.forget_waiting(&waiting.commit);
+                writing.after.forget_waiting(&waiting.commit);
                 gone.insert(waiting.commit.id());
             }
         }
         drop(outbox);
-        after.backend_id = Some(settlement.backend_id);
-        put_confirmed(&transaction, &mut after, &settlement.events, &HashMap::new())?;
+        writing.after.backend_id = Some(settlement.backend_id);
+        writing.put_confirmed(&settlement.events, &HashMap::new())?;
         settlement.events.iter().for_each(|event| self.0.ids.observe(event.id));
-        self.0.finish(transaction, &before, &after, Added::Settled(gone, settlement.events)).await?;
-        Ok(true)
+        writing.commit(Added::Settled(gone, settlement.events)).await
     }
 
     async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
-        let transaction = self.0.begin_write()?;
-        let before = self.0.state(&transaction).await?;
-        let outbox = self.0.outbox(&transaction, &before).await?;
+        let mut writing = self.0.begin_write(Look::First).await?;
+        let outbox = self.0.outbox(&writing.transaction, &writing.before).await?;
         let there: HashSet<CommitId> = outbox.commits().map(Commit::id).collect();
         let count = rewrites.iter().filter(|(id, _)| there.contains(id)).count();
         let touched = outbox.commits().flat_map(Commit::expectations);
         let touched = touched.map(|expectation| &expectation.stream_id);
-        let confirmed = self.0.heads(&transaction, &before, touched).await?;
+        let confirmed = self.0.heads(&writing.transaction, &writing.before, touched).await?;
         let confirmed = |stream: &StreamId| confirmed.get(stream).copied().unwrap_or_default();
-        let mut after = before.changed();
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting);
         for (at, changed) in outbox::rewritten(waiting, rewrites, confirmed) {
             let (number_, waiting) = &outbox.waiting[at];
-            after.forget_waiting(&waiting.commit);
+            writing.after.forget_waiting(&waiting.commit);
             match changed {
                 Some(waiting) => {
                     let (key, value) = records::encode_waiting(*number_, &waiting)?;
-                    transaction.put(OUTBOX, &key, &value)?;
-                    after.count_waiting(&waiting.commit);
+                    writing.transaction.put(OUTBOX, &key, &value)?;
+                    writing.after.count_waiting(&waiting.commit);
                 }
-                None => transaction.delete(OUTBOX, JsValue::from(number(*number_)))?,
+                None => writing.transaction.delete(OUTBOX, JsValue::from(number(*number_)))?,
             }
         }
-        self.0.finish(transaction, &before, &after, Added::Rewritten).await?;
+        writing.commit(Added::Rewritten).await?;
         Ok(count)
     }
 
     async fn rewind(&self, to: Cursor) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
-        let before = self.0.state(&transaction).await?;
-        let outbox = self.0.outbox(&transaction, &before).await?;
-        let mut after = State { backend_id: None, head: to.into(), ..before.changed() };
-        let rewound = cut_log(&transaction, to.into(), before.head).await?;
+        let mut writing = self.0.begin_write(Look::First).await?;
+        let outbox = self.0.outbox(&writing.transaction, &writing.before).await?;
+        writing.fold()?;
+        let rewound = cut_log(&writing.transaction, to.into(), writing.after.head).await?;
         for (number_, waiting) in &outbox.waiting {
-            transaction.delete(OUTBOX, JsValue::from(number(*number_)))?;
-            after.forget_waiting(&waiting.commit);
+            writing.transaction.delete(OUTBOX, JsValue::from(number(*number_)))?;
+            writing.after.forget_waiting(&waiting.commit);
         }
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting.clone());
         for waiting in outbox::unconfirmed(rewound)?.into_iter().chain(waiting) {
-            put_waiting(&transaction, &mut after, &waiting)?;
+            writing.put_waiting(&waiting)?;
         }
-        transaction.put(META, &STATE.into(), &after.write())?;
-        transaction.commit().await?;
-        self.0.cache.borrow_mut().forget();
-        self.0.announce();
-        Ok(())
+        writing.after.backend_id = None;
+        writing.restart_at(to.into());
+        writing.commit(Added::Rewritten).await.map(drop)
     }
 }
 
@@ -149,7 +138,7 @@ async fn cut_log(
     }
     let mut from = match to.is_zero() {
         true => to.next(),
-        false => read::record_of(transaction, to).await?,
+        false => feed::record_of(transaction, to).await?,
     };
     loop {
         let range = KeyRange::lower_bound(&number(from.get()).into(), None).map_err(failed)?;
@@ -163,8 +152,8 @@ async fn cut_log(
             match kept.is_empty() {
                 true => transaction.delete(LOG, JsValue::from(number(record.first.get())))?,
                 false => {
-                    let (key, value) = records::encode(&kept, &HashMap::new())?;
-                    transaction.put(LOG, &key, &value)?;
+                    let record = records::encode(&kept, &HashMap::new());
+                    transaction.put(LOG, &record.key()?, record.value())?;
                 }
             }
         }
@@ -179,12 +168,12 @@ struct Moved {
 }
 
 /// Puts the commits of a log that was never synced into the outbox, as they were written.
-async fn move_to_outbox(transaction: &Transaction, state: &mut State) -> Result<(), StoreError> {
+async fn move_to_outbox(writing: &mut Writing<'_>) -> Result<(), StoreError> {
     let mut from = Position::ZERO.next();
     let mut moved: Option<Moved> = None;
     loop {
         let range = KeyRange::lower_bound(&number(from.get()).into(), None).map_err(failed)?;
-        let page = records::records(transaction.get_all(LOG, range, Some(PAGE))?.await?)?;
+        let page = records::records(writing.transaction.get_all(LOG, range, Some(PAGE))?.await?)?;
         let Some(last) = page.last() else { break };
         from = last.end();
         for mut record in page {
@@ -194,21 +183,17 @@ async fn move_to_outbox(transaction: &Transaction, state: &mut State) -> Result<
                     _ => {
                         let id = event.commit_id;
                         let expected = record.expected.remove(&id).unwrap_or_default();
-                        put_moved(
-                            transaction,
-                            state,
-                            moved.replace(Moved { id, events: vec![event], expected }),
-                        )?;
+                        put_moved(writing, moved.replace(Moved { id, events: vec![event], expected }))?;
                     }
                 }
             }
         }
     }
-    put_moved(transaction, state, moved)
+    put_moved(writing, moved)
 }
 
-fn put_moved(transaction: &Transaction, state: &mut State, moved: Option<Moved>) -> Result<(), StoreError> {
+fn put_moved(writing: &mut Writing<'_>, moved: Option<Moved>) -> Result<(), StoreError> {
     let Some(Moved { id, events, expected }) = moved else { return Ok(()) };
     let commit = records::commit(id, events, expected)?;
-    put_waiting(transaction, state, &OutboxCommit::ready(commit))
+    writing.put_waiting(&OutboxCommit::ready(commit))
 }

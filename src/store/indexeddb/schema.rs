@@ -16,17 +16,22 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::IdbDatabase;
 
 use super::failure::{failed, is_version_error, unavailable};
+use super::records::{STATE, State};
+use super::tail;
+use super::transaction::Answer;
 use crate::error::StoreError;
 
 /// The schema that this version writes.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 /// Records of confirmed events, by the position of their first.
 pub(super) const LOG: &str = "log";
 /// Commits that wait, by their number.
 pub(super) const OUTBOX: &str = "outbox";
-/// What is known of the whole.
-pub(super) const META: &str = "meta";
-pub(super) const STORES: [&str; 3] = [LOG, OUTBOX, META];
+/// What the last transactions did, by their keys; see `tail`.
+pub(super) const TAIL: &str = "tail";
+/// What is known of the whole, as schema 1 had it.
+const META: &str = "meta";
+pub(super) const STORES: [&str; 3] = [LOG, OUTBOX, TAIL];
 /// Of the log: `[stream, last version of it in the record]`, for every stream of a record.
 pub(super) const BY_STREAM: &str = "streams";
 /// Of the log: the moments in which the ids of a record's events were made.
@@ -44,12 +49,11 @@ extern "C" {
 /// Opens a database, and creates or upgrades it.
 pub(super) async fn open(name: &str) -> Result<IdbDatabase, StoreError> {
     let mut request = Factory::new().and_then(|f| f.open(name, Some(SCHEMA))).map_err(unavailable)?;
-    let fault = Rc::new(RefCell::new(None));
+    let fault = Fault::default();
     let found = Rc::clone(&fault);
     request.on_upgrade_needed(move |event| {
-        if let Err(error) = upgrade(&event) {
-            abort(&event);
-            *found.borrow_mut() = Some(failed(error));
+        if let Err(error) = upgrade(&event, &found) {
+            fail(&event, &found, failed(error));
         }
     });
     let (blocked, is_blocked) = oneshot::channel();
@@ -84,30 +88,57 @@ pub(super) async fn delete(name: &str) -> Result<(), StoreError> {
     }
 }
 
-/// One step for each schema, from whichever is on disk.
-fn upgrade(event: &VersionChangeEvent) -> Result<(), idb::Error> {
+/// Why an upgrade failed.
+type Fault = Rc<RefCell<Option<StoreError>>>;
+
+/// One step for each schema, from whichever is on disk. All of them are one transaction, which an upgrade that is
+/// killed leaves undone; none reads the log, so that a large one does not take longer.
+fn upgrade(event: &VersionChangeEvent, fault: &Fault) -> Result<(), idb::Error> {
     let database = event.database()?;
-    if event.old_version()? < 1 {
-        for store in STORES {
-            database.create_object_store(store, idb::ObjectStoreParams::new())?;
-        }
-        let log = transaction(event)?.object_store(LOG)?;
+    let version = event.old_version()?;
+    let create = |store| database.create_object_store(store, idb::ObjectStoreParams::new());
+    if version < 1 {
+        let log = create(LOG)?;
         let mut several = IndexParams::new();
         several.multi_entry(true);
         log.create_index(BY_STREAM, KeyPath::new_single("s"), Some(several.clone()))?;
         log.create_index(BY_MOMENT, KeyPath::new_single("m"), Some(several))?;
+        create(OUTBOX)?;
+    }
+    if version < 2 {
+        create(TAIL)?;
+    }
+    if version == 1 {
+        let state = Answer::of(transaction(event)?.object_store(META)?.get(JsValue::from(STATE))?);
+        let (event, fault) = (event.clone(), Rc::clone(fault));
+        // The transaction goes on while this request is answered.
+        spawn_local(async move {
+            if let Err(error) = move_state(&event, state).await {
+                fail(&event, &fault, error);
+            }
+        });
     }
     Ok(())
+}
+
+/// From schema 1 to 2: the state becomes the tail's first record.
+async fn move_state(event: &VersionChangeEvent, state: Answer) -> Result<(), StoreError> {
+    let state = State::of_schema_1(&state.await?)?;
+    let (key, value) = tail::first_record(&state);
+    let tail = transaction(event).and_then(|transaction| transaction.object_store(TAIL)).map_err(failed)?;
+    tail.add(&value, Some(&key)).map_err(failed)?;
+    event.database().and_then(|database| database.delete_object_store(META)).map_err(failed)
+}
+
+fn fail(event: &VersionChangeEvent, fault: &Fault, error: StoreError) {
+    // Where there is no transaction there is nothing to abort.
+    let _ = transaction(event).and_then(idb::Transaction::abort);
+    fault.borrow_mut().get_or_insert(error);
 }
 
 fn transaction(event: &VersionChangeEvent) -> Result<idb::Transaction, idb::Error> {
     use idb::{Event, Request};
     event.target()?.transaction().ok_or(idb::Error::TransactionNotFound)
-}
-
-fn abort(event: &VersionChangeEvent) {
-    // Where there is no transaction there is nothing to abort.
-    let _ = transaction(event).and_then(idb::Transaction::abort);
 }
 
 fn checked(name: &str, database: Database) -> Result<IdbDatabase, StoreError> {

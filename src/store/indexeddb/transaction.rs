@@ -38,7 +38,14 @@ pub(super) struct Transaction {
     /// Taken when it ends.
     inner: Option<idb::Transaction>,
     /// Of a write: resolves when it is complete or aborted.
-    end: Option<oneshot::Receiver<Result<(), StoreError>>>,
+    end: Option<oneshot::Receiver<Result<Committed, StoreError>>>,
+}
+
+/// How a commit ended.
+pub(super) enum Committed {
+    Done,
+    /// Nothing is written, and this is why; which browsers do not agree on where a key was taken.
+    Aborted(StoreError),
 }
 
 impl Transaction {
@@ -57,10 +64,10 @@ impl Transaction {
         let ended = std::rc::Rc::new(std::cell::Cell::new(Some(ended)));
         let aborted = std::rc::Rc::clone(&ended);
         transaction.on_complete(move |_| {
-            let _ = ended.take().map(|ended| ended.send(Ok(())));
+            let _ = ended.take().map(|ended| ended.send(Ok(Committed::Done)));
         });
         transaction.on_abort(move |event| {
-            let _ = aborted.take().map(|ended| ended.send(Err(reason(&event))));
+            let _ = aborted.take().map(|ended| ended.send(Ok(Committed::Aborted(reason(&event)))));
         });
         Ok(Self { inner: Some(transaction), end: Some(end) })
     }
@@ -68,8 +75,8 @@ impl Transaction {
     /// Persists what was written, as durably as was asked for.
     ///
     /// # Errors
-    /// Why it was aborted; then nothing is written.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+    /// Where it is not known how it ended.
+    pub(super) async fn commit(mut self) -> Result<Committed, StoreError> {
         let (Some(transaction), Some(end)) = (self.inner.take(), self.end.take()) else {
             return Err(StoreError::Internal("a transaction that reads cannot be committed".into()));
         };
@@ -80,6 +87,16 @@ impl Transaction {
 
     pub(super) fn get(&self, store: &str, key: &JsValue) -> Result<Answer, StoreError> {
         Ok(Answer::of(self.store(store)?.get(key.clone()).map_err(failed)?))
+    }
+
+    /// The keys of a range, in their order.
+    pub(super) fn get_all_keys(
+        &self,
+        store: &str,
+        range: KeyRange,
+        limit: Option<u32>,
+    ) -> Result<Answer, StoreError> {
+        Ok(Answer::of(self.store(store)?.get_all_keys(Some(range.into()), limit).map_err(failed)?))
     }
 
     /// The values of a range of keys, in their order.
@@ -112,7 +129,7 @@ impl Transaction {
         self.store(store)?.add(value, Some(key)).map(drop).map_err(failed)
     }
 
-    /// Deletes what has this key, or a key in this range.
+    /// Deletes what lies under a key, or a range of keys.
     pub(super) fn delete(&self, store: &str, keys: impl Into<Query>) -> Result<(), StoreError> {
         self.store(store)?.delete(keys.into()).map(drop).map_err(failed)
     }

@@ -24,7 +24,10 @@ struct World {
     ids: IdGenerator,
     name: String,
     memory: MemoryBackend,
-    disk: IndexedDbBackend,
+    /// Connections to one database, as two tabs have them: what one writes, the other must see.
+    disks: [IndexedDbBackend; 2],
+    /// Which of them is used.
+    at: usize,
     /// Some of the commits that were tried, to be repeated.
     tried: Vec<Commit>,
 }
@@ -35,7 +38,8 @@ pub(super) async fn check(seed: u32, steps: u32) -> Result<(), String> {
         random: u64::from(seed) << 32 | 0x9E37,
         ids: IdGenerator::new(),
         memory: MemoryBackend::default(),
-        disk: open(&name).await,
+        disks: [open(&name).await, open(&name).await],
+        at: 0,
         name,
         tried: Vec::new(),
     };
@@ -54,7 +58,14 @@ impl World {
         (mixed ^ (mixed >> 31)) % limit
     }
 
+    const fn disk(&self) -> &IndexedDbBackend {
+        &self.disks[self.at]
+    }
+
     async fn step(&mut self) -> Result<(), String> {
+        if self.below(4) == 0 {
+            self.at = 1 - self.at;
+        }
         match self.below(16) {
             0..=4 => self.append().await?,
             5 => self.repeat().await?,
@@ -62,8 +73,8 @@ impl World {
             9..=10 => self.read_feed().await?,
             11 => self.locate().await?,
             12 => {
-                self.disk.close();
-                self.disk = open(&self.name).await;
+                self.disk().close();
+                self.disks[self.at] = open(&self.name).await;
             }
             13 => self.settle().await?,
             14 => self.rewrite().await?,
@@ -75,8 +86,8 @@ impl World {
                 _ => {}
             },
         }
-        same("the state", self.memory.state().await, self.disk.state().await)?;
-        same("the outbox", outbox(&self.memory).await, outbox(&self.disk).await)
+        same("the state", self.memory.state().await, self.disk().state().await)?;
+        same("the outbox", outbox(&self.memory).await, outbox(self.disk()).await)
     }
 
     async fn append(&mut self) -> Result<(), String> {
@@ -90,7 +101,7 @@ impl World {
         }
         self.tried.extend(runs.iter().flatten().filter(|commit| !commit.is_fresh()).cloned());
         // Those in IndexedDB arrive together and share a transaction.
-        let disk = join_all(runs.iter().map(|run| self.disk.append(run.clone()))).await;
+        let disk = join_all(runs.iter().map(|run| self.disk().append(run.clone()))).await;
         let mut memory = Vec::new();
         for run in runs {
             memory.push(self.memory.append(run).await);
@@ -104,7 +115,7 @@ impl World {
         }
         let at = self.below(self.tried.len() as u64) as usize;
         let run = vec![self.tried[at].clone()];
-        same("a repeat", self.memory.append(run.clone()).await, self.disk.append(run).await)
+        same("a repeat", self.memory.append(run.clone()).await, self.disk().append(run).await)
     }
 
     async fn commit(&mut self) -> Result<Commit, String> {
@@ -202,14 +213,14 @@ impl World {
         let query = self.query();
         let (memory, disk) = (
             self.memory.read_streams(&streams, &query).await,
-            self.disk.read_streams(&streams, &query).await,
+            self.disk().read_streams(&streams, &query).await,
         );
         same(&format!("streams {streams:?} by {query:?}"), memory, disk)
     }
 
     async fn read_feed(&mut self) -> Result<(), String> {
         let query = self.query();
-        let (memory, disk) = (self.memory.read_feed(&query).await, self.disk.read_feed(&query).await);
+        let (memory, disk) = (self.memory.read_feed(&query).await, self.disk().read_feed(&query).await);
         same(&format!("the feed by {query:?}"), memory, disk)
     }
 
@@ -218,12 +229,12 @@ impl World {
         let known = feed.events.len() as u64;
         let at = self.below(known + 1) as usize;
         let id = feed.events.get(at).map_or_else(EventId::new, |event| event.id);
-        same("where an event is", self.memory.locate(id).await, self.disk.locate(id).await)
+        same("where an event is", self.memory.locate(id).await, self.disk().locate(id).await)
     }
 
     async fn attach(&mut self) -> Result<(), String> {
         let space = SpaceId::try_new("space").map_err(|error| error.to_string())?;
-        same("attaching", self.memory.attach(&space).await, self.disk.attach(&space).await)
+        same("attaching", self.memory.attach(&space).await, self.disk().attach(&space).await)
     }
 
     /// Confirms the first commits of the outbox, between events of others.
@@ -266,7 +277,7 @@ impl World {
             }
         }
         let settlement = Settlement { backend_id: "endpoint".into(), after: after.into(), events };
-        same("settling", self.memory.settle(settlement.clone()).await, self.disk.settle(settlement).await)
+        same("settling", self.memory.settle(settlement.clone()).await, self.disk().settle(settlement).await)
     }
 
     async fn rewrite(&mut self) -> Result<(), String> {
@@ -285,7 +296,7 @@ impl World {
         };
         let rewrites = vec![(commit, rewrite)];
         let memory = self.memory.rewrite(rewrites.clone()).await;
-        same(&format!("{rewrites:?}"), memory, self.disk.rewrite(rewrites).await)
+        same(&format!("{rewrites:?}"), memory, self.disk().rewrite(rewrites).await)
     }
 
     /// Back to where some commit ends.
@@ -296,7 +307,7 @@ impl World {
         let ends: Vec<Place> = ends.map(|pair| pair[0].place).collect();
         let end = ends.get(self.below(ends.len() as u64 + 1) as usize).and_then(|place| place.position());
         let to = Cursor::from(end.unwrap_or_default());
-        same(&format!("rewinding to {to}"), self.memory.rewind(to).await, self.disk.rewind(to).await)
+        same(&format!("rewinding to {to}"), self.memory.rewind(to).await, self.disk().rewind(to).await)
     }
 }
 
