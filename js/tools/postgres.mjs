@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { embeddedBinaries } from './embedded-postgres.mjs';
 import { isMain } from './run.mjs';
 import { Failure, main, say } from './step.mjs';
 import { findProgram, installPackages, isRoot } from './system.mjs';
@@ -28,8 +29,23 @@ const SHOWN_CHARACTERS = 4_000;
  * @returns {Promise<Postgres>}
  */
 export async function startPostgres() {
-  const bin = await findBinaries();
+  return start(await findBinaries(), unprivileged());
+}
+
+/**
+ * As `startPostgres`, of the version that npm brings; null where it has none for this machine.
+ * @returns {Promise<Postgres | null>}
+ */
+export async function startEmbeddedPostgres() {
   const user = unprivileged();
+  const found = embeddedBinaries(user);
+  if (found === null) return null;
+  const { stop, ...postgres } = await start(found.bin, user);
+  return { ...postgres, stop: () => stop().finally(found.remove) };
+}
+
+/** @returns {Promise<Postgres>} */
+async function start(bin, user) {
   const data = mkdtempSync(path.join(tmpdir(), 'eventcore-postgres-'));
   if (user.uid !== undefined) chownSync(data, user.uid, user.gid);
   const reaper = startReaper(data);

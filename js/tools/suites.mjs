@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { requireBrowser, wantedBrowsers } from './browsers.mjs';
 import { build } from './build.mjs';
-import { startPostgres } from './postgres.mjs';
+import { startEmbeddedPostgres, startPostgres } from './postgres.mjs';
 import { attempt, npmProgram, ROOT, run, whenEnding } from './run.mjs';
 import { addRustComponents, WASM_TARGET } from './setup.mjs';
 import { hold, table, weighEntries } from './size.mjs';
@@ -13,6 +13,9 @@ import { Failure, passOn, say, seconds, step } from './step.mjs';
 
 /** A suite that hangs is ended, so that the others still have their turn. */
 const SUITE_MS = 25 * 60_000;
+const SERVER = ['--features', 'server'];
+/** What is tested with a second version of PostgreSQL too. */
+const POSTGRES_TESTS = ['postgres', 'notify', 'retention', 'sharding'];
 /** A file of tests runs in several browsers, one after the other. */
 const TEST_MS = 20 * 60_000;
 
@@ -24,7 +27,7 @@ const TEST_MS = 20 * 60_000;
 /** @type {Record<string, Suite>} In the order in which they run: what fails soonest comes first. */
 export const SUITES = {
   lint: { about: 'formatting, clippy, documentation, types, biome', run: lint },
-  rust: { about: 'the Rust tests, with a temporary PostgreSQL', run: rust },
+  rust: { about: 'the Rust tests, with a temporary PostgreSQL; what needs one also with a newer', run: rust },
   build: { about: 'everything that ships, and the modules for tests', run: buildEverything },
   size: { about: 'what each entry of the package weighs, beside its budget', run: size },
   node: { about: 'tests/node: the package in Node', run: () => nodeTests('node', 2) },
@@ -68,23 +71,40 @@ async function lint() {
 }
 
 async function rust() {
-  const features = ['--features', 'server'];
   const { TEST_DATABASE_URL } = process.env;
-  const postgres = TEST_DATABASE_URL ? null : await startPostgres();
-  const undo = postgres && whenEnding(() => postgres.stop());
+  await step('compiling the tests', () => run('cargo', ['test', '--quiet', '--no-run', ...SERVER]));
+  if (TEST_DATABASE_URL) return rustTests(TEST_DATABASE_URL);
+  const counts = [await withPostgres(await startPostgres(), (url) => rustTests(url))];
+  const newer = await startEmbeddedPostgres();
+  if (newer === null) say('• npm has no PostgreSQL for this machine: tested with one version only');
+  else counts.push(await withPostgres(newer, (url) => rustTests(url, POSTGRES_TESTS)));
+  return counts.reduce((one, other) => ({
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    skipped: one.skipped + other.skipped,
+  }));
+}
+
+async function withPostgres(postgres, work) {
+  const undo = whenEnding(() => postgres.stop());
   try {
-    await step('compiling the tests', () => run('cargo', ['test', '--quiet', '--no-run', ...features]));
-    const { code, output } = await attempt('cargo', ['test', '--no-fail-fast', ...features], {
-      env: { TEST_DATABASE_URL: TEST_DATABASE_URL ?? postgres.url },
-      stream: true,
-      timeoutMs: SUITE_MS,
-    });
-    const ends = output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm);
-    return judged(code, sum([...ends].map(([, ...counts]) => counts)));
+    return await work(postgres.url);
   } finally {
-    undo?.();
-    await postgres?.stop();
+    undo();
+    await postgres.stop();
   }
+}
+
+/** The tests of these targets, or all. */
+async function rustTests(url, targets = []) {
+  const chosen = targets.flatMap((target) => ['--test', target]);
+  const { code, output } = await attempt('cargo', ['test', '--no-fail-fast', ...SERVER, ...chosen], {
+    env: { TEST_DATABASE_URL: url },
+    stream: true,
+    timeoutMs: SUITE_MS,
+  });
+  const ends = output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm);
+  return judged(code, sum([...ends].map(([, ...counts]) => counts)));
 }
 
 async function buildEverything() {
