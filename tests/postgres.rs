@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use eventcore_web::StoreError;
-use eventcore_web::event::{Batch, EventId, EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
+use eventcore_web::event::{
+    Batch, EventId, EventToWrite, EventType, Json, JsonEvent, RawEvent, SpaceId, StreamId,
+};
 use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore, SCHEMA_VERSION};
 use eventcore_web::store::{Backend, EventStore, Query, ReadOptions};
 use eventcore_web::testing::contract;
@@ -196,6 +198,105 @@ async fn a_caller_that_goes_away_leaves_the_others_their_turn() {
         assert_eq!(page.head.get(), page.events.len() as u64);
         let stayed = store.read_stream(&stream("stayed"), ReadOptions::default()).await?;
         assert_eq!(stayed.version.get(), 40);
+        Ok(())
+    })
+    .await;
+}
+
+/// Two processes write one space in turns, so that what each remembers of it is never true: not its head, nor the
+/// versions, nor that a stream is new. What they write in between on their own, they write from memory.
+#[tokio::test]
+async fn what_a_process_remembers_is_never_taken_for_what_is_there() {
+    in_schema(|config| async move {
+        let stores = [schema::store(config.clone()).await?, schema::store(config).await?];
+        let exact = |version| ExpectedVersion::Exact(EventVersion::new(version));
+        let mut versions = [0, 0];
+        for round in 0..40_u64 {
+            let (here, there) = (&stores[(round % 2) as usize], &stores[((round + 1) % 2) as usize]);
+            for (at, name) in ["a", "b"].into_iter().enumerate() {
+                here.write_events(event(name, "1", exact(versions[at]))).await?;
+                versions[at] += 1;
+                let stale = there.write_events(event(name, "2", exact(versions[at] - 1))).await;
+                assert_eq!(stale.map_err(|error| error.code()), Err("VERSION_CONFLICT"), "{name}, {round}");
+            }
+            let new = format!("new-{round}");
+            let id = EventId::new();
+            let create = || event(&new, "3", ExpectedVersion::NoStream).with_id(id);
+            let created = here.write_events(create()).await?;
+            assert_eq!(there.write_events(create()).await?, created, "a repeat");
+            assert_eq!(here.write_events(create()).await?, created, "a repeat");
+            let other = there.write_events(event(&new, "4", ExpectedVersion::NoStream)).await;
+            assert_eq!(other.map_err(|error| error.code()), Err("VERSION_CONFLICT"), "{round}");
+            let reused = there.write_events(event("else", "5", ExpectedVersion::NoCheck).with_id(id)).await;
+            assert_eq!(reused, Err(StoreError::EventIdReused(id)));
+            // A stream that is only looked at counts as much as one that is written.
+            let guarded =
+                Batch::from(note("guarded")).with_precondition(stream(&new), ExpectedVersion::NoStream);
+            assert_eq!(
+                here.write_events(guarded).await.map_err(|error| error.code()),
+                Err("VERSION_CONFLICT")
+            );
+        }
+        let page = stores[0].read_all_events(ReadOptions::default()).await?;
+        assert_eq!((page.events.len(), page.head.get()), (120, 120));
+        Ok(())
+    })
+    .await;
+}
+
+/// More streams than are remembered, in commits that touch old and new ones.
+#[tokio::test]
+async fn streams_that_were_forgotten_are_looked_up_again() {
+    in_schema(|config| async move {
+        let store = schema::store(config).await?;
+        for round in 0..3_u64 {
+            for first in (0..1_200).step_by(100) {
+                let expected = ExpectedVersion::Exact(EventVersion::new(round));
+                let batch = (first..first + 100).map(|number| event(&format!("s-{number}"), "{}", expected));
+                store.write_events(batch.collect::<Vec<_>>()).await?;
+            }
+        }
+        assert_eq!(store.read_all_events(ReadOptions::default()).await?.head.get(), 3_600);
+        Ok(())
+    })
+    .await;
+}
+
+/// What is passed on unread is what a reader gets, numbers that `jsonb` writes out among it.
+#[tokio::test]
+async fn the_feed_as_text_is_the_feed() {
+    in_schema(|config| async move {
+        let store = schema::store(config).await?;
+        let log = Arc::clone(store.space(&SpaceId::try_new("text").unwrap()).backend());
+        let space = store.space(&SpaceId::try_new("text").unwrap());
+        let plain =
+            ["null", "\"\u{feff}\"", "0.30000000000000004", r#"{"a":"12345678901234567890","b":[-1.5]}"#];
+        let long = ["1e300", "-1e22", r#"[1, 123456789012345680000]"#, "2e-320"];
+        for payloads in [&plain[..], &long[..]] {
+            for payload in payloads {
+                let name = "\u{feff}ä \"quoted\" \\ {stream}";
+                let mut write = event(name, payload, ExpectedVersion::NoCheck);
+                write.payload.event_type = EventType::try_new("\u{feff}It's, \"said\"").unwrap();
+                let year_0 = "0000-01-01T00:00:00.001Z".parse::<DateTime<Utc>>().unwrap();
+                space.write_events(write.at(year_0)).await?;
+            }
+            let (events, written) =
+                (log.read_feed(&Query::default()).await?, log.read_written(Cursor::ZERO, 100).await?);
+            assert_eq!((written.cursor, written.complete, written.head), (events.cursor, true, events.head));
+            assert_eq!(events.events.len(), written.events.len());
+            for (event, written) in events.events.iter().zip(&written.events) {
+                assert_eq!(serde_json::from_str::<RawEvent>(&written.text).unwrap(), *event);
+                assert_eq!(
+                    (Some(written.position), written.commit_id),
+                    (event.place.position(), event.commit_id)
+                );
+            }
+        }
+        let page = log.read_written(Cursor::new(2), 3).await?;
+        let positions: Vec<u64> = page.events.iter().map(|event| event.position.get()).collect();
+        assert_eq!((positions, page.cursor.get(), page.complete), (vec![3, 4, 5], 5, false));
+        let behind = log.read_written(Cursor::new(8), 3).await?;
+        assert_eq!((behind.events.len(), behind.cursor.get(), behind.complete), (0, 8, true));
         Ok(())
     })
     .await;

@@ -106,7 +106,12 @@ pub const fn status_of(error: &StoreError) -> u16 {
 impl Answer {
     /// 200 with a JSON body.
     pub(super) fn ok(body: &dyn Encode) -> Self {
-        Self { status: 200, body: to_text(body), ..Self::default() }
+        Self::text(to_text(body))
+    }
+
+    /// 200 with a body that is JSON already.
+    pub(super) fn text(body: String) -> Self {
+        Self { status: 200, body, ..Self::default() }
     }
 
     /// An error with its status and code, and the endpoint's identity where it is known.

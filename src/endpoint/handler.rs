@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{StoreError, at_most};
-use crate::event::{Commit, Limits, Place, RawEvent, SpaceId};
+use crate::event::{CommitId, Limits, RawEvent, SpaceId};
 use crate::maybe::{MaybeSend, MaybeSync};
-use crate::protocol::{self, ErrorBody, EventsAnswer, PushAnswer, PushOutcome, Pushed};
-use crate::store::{Backend, FeedSlice, Query};
-use crate::version::{Cursor, EventVersion, ExpectedVersion, Outcome, VersionConflict};
+use crate::protocol::{self, ErrorBody, PushAnswer, PushOutcome, Pushed};
+use crate::store::{Appended, Backend, Query};
+use crate::version::{EventVersion, ExpectedVersion, Outcome, VersionConflict};
 
 use super::answer::{Answer, Reply, Tally};
 use super::live::{Live, Tails};
@@ -144,14 +144,15 @@ impl<S: Spaces> Endpoint<S> {
                 .push(&space, &request.body)
                 .await
                 .map(|answer| Answer { tally: Tally::of(&answer.outcomes), ..Answer::ok(&answer) }),
-            Route::Events { space, after, limit } => {
-                self.page(&*self.spaces().space(&space), after, limit).await.map(|answer| Answer::ok(&answer))
-            }
+            Route::Events { space, after, limit } => self
+                .page(&*self.spaces().space(&space), after, limit)
+                .await
+                .map(|page| Answer::text(page.text)),
             Route::Live { space, after } => {
                 return Reply::Live(Live::new(self.clone(), &space, after, grant.until));
             }
             Route::Health => Ok(Answer::ok(&serde_json::json!({ "status": "ok" }))),
-            Route::OpenApi => Ok(Answer { status: 200, body: OPENAPI.into(), ..Answer::default() }),
+            Route::OpenApi => Ok(Answer::text(OPENAPI.into())),
             Route::Ready => self
                 .identity()
                 .await
@@ -170,7 +171,7 @@ impl<S: Spaces> Endpoint<S> {
         Answer::too_slow(seconds, self.known_identity())
     }
 
-    async fn identity(&self) -> Result<String, StoreError> {
+    pub(super) async fn identity(&self) -> Result<String, StoreError> {
         let id = self.spaces().backend_id().await?;
         let mut known = self.0.identity.lock().unwrap_or_else(PoisonError::into_inner);
         if known.as_ref() != Some(&id) {
@@ -188,34 +189,42 @@ impl<S: Spaces> Endpoint<S> {
         let pushed = protocol::read_push(body, &self.config().limits)?;
         at_most("push", pushed.len(), self.config().push_commits, "commits")?;
         let log = self.spaces().space(space);
-        let mut answers = Vec::with_capacity(pushed.len());
+        let ids: Vec<CommitId> = pushed.iter().map(|pushed| pushed.id).collect();
         // What comes before the first faulty commit is written; the fault is that commit's alone.
-        let sound: Vec<Commit> = pushed.iter().map_while(|pushed| pushed.commit.clone().ok()).collect();
-        let appended = if sound.is_empty() { Vec::new() } else { log.append(sound.clone()).await? };
-        let mut refused = false;
-        for (commit, outcome) in sound.iter().zip(appended) {
-            refused |= !matches!(outcome, Outcome::Accepted(_));
+        let mut sound = Vec::with_capacity(pushed.len());
+        let mut fault = None;
+        for Pushed { commit, .. } in pushed {
+            match commit {
+                Ok(commit) => sound.push(commit),
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        let Appended { outcomes, head } = log.append_up_to_head(sound).await?;
+        let mut answers = Vec::with_capacity(ids.len());
+        for (id, outcome) in ids.iter().copied().zip(outcomes) {
+            if !matches!(outcome, Outcome::Accepted(_)) {
+                fault = None;
+            }
             answers.push(match outcome {
                 Outcome::Accepted(result) => PushOutcome::Accepted { result },
-                Outcome::NotAttempted => PushOutcome::NotAttempted { commit_id: commit.id() },
+                Outcome::NotAttempted => PushOutcome::NotAttempted { commit_id: id },
                 Outcome::Refused(StoreError::VersionConflict(conflict)) => {
-                    self.conflict(&*log, commit, conflict).await?
+                    self.conflict(&*log, id, conflict).await?
                 }
                 Outcome::Refused(error) => {
-                    PushOutcome::Rejected { commit_id: commit.id(), error: ErrorBody::from(&error) }
+                    PushOutcome::Rejected { commit_id: id, error: ErrorBody::from(&error) }
                 }
             });
         }
-        for Pushed { id, commit } in &pushed[answers.len()..] {
-            answers.push(match commit {
-                Err(error) if !refused => {
-                    PushOutcome::Rejected { commit_id: *id, error: ErrorBody::from(error) }
-                }
-                _ => PushOutcome::NotAttempted { commit_id: *id },
+        for id in ids.iter().skip(answers.len()).copied().collect::<Vec<_>>() {
+            answers.push(match fault.take() {
+                Some(error) => PushOutcome::Rejected { commit_id: id, error: ErrorBody::from(&error) },
+                None => PushOutcome::NotAttempted { commit_id: id },
             });
-            refused = true;
         }
-        let head = log.read_feed(&Query { max_events: 1, backwards: true, ..Query::default() }).await?.head;
         self.0.tails.note(space, head);
         Ok(PushAnswer { backend_id: self.identity().await?, head, outcomes: answers })
     }
@@ -224,7 +233,7 @@ impl<S: Spaces> Endpoint<S> {
     async fn conflict(
         &self,
         log: &S::Log,
-        commit: &Commit,
+        commit_id: CommitId,
         conflict: VersionConflict,
     ) -> Result<PushOutcome, StoreError> {
         let mut events: Vec<RawEvent> = Vec::new();
@@ -244,48 +253,6 @@ impl<S: Spaces> Endpoint<S> {
             events.extend(slices.into_iter().flat_map(|slice| slice.events));
         }
         events.sort_by_key(|event| event.place);
-        Ok(PushOutcome::Conflict { commit_id: commit.id(), streams: conflict.streams, events })
-    }
-
-    pub(super) async fn page(
-        &self,
-        log: &S::Log,
-        after: Cursor,
-        limit: Option<usize>,
-    ) -> Result<EventsAnswer, StoreError> {
-        let most = self.config().page_events;
-        let page = whole_commits(log, after, limit.map_or(most, |limit| limit.clamp(1, most))).await?;
-        Ok(EventsAnswer {
-            backend_id: self.identity().await?,
-            head: page.head,
-            cursor: page.cursor,
-            complete: page.complete,
-            events: page.events,
-        })
-    }
-}
-
-/// A page of the feed that ends where a commit ends: a replica never holds half of one, not even for a moment.
-/// It has about `limit` events; more only where a single commit has more.
-async fn whole_commits<B: Backend>(log: &B, after: Cursor, limit: usize) -> Result<FeedSlice, StoreError> {
-    let mut room = limit;
-    loop {
-        // One event more than fits tells whether the last commit that fits goes on behind it.
-        let query = Query {
-            max_events: room.saturating_add(1),
-            after: Some(Place::Confirmed(after.into())),
-            ..Query::default()
-        };
-        let mut page = log.read_feed(&query).await?;
-        if page.events.len() <= room {
-            return Ok(page);
-        }
-        let next = page.events[room].commit_id;
-        let whole = page.events.iter().position(|event| event.commit_id == next).unwrap_or(room);
-        page.events.truncate(whole);
-        if let Some(last) = page.events.last().and_then(|event| event.place.position()) {
-            return Ok(FeedSlice { cursor: last.into(), complete: false, ..page });
-        }
-        room = room.saturating_mul(2);
+        Ok(PushOutcome::Conflict { commit_id, streams: conflict.streams, events })
     }
 }

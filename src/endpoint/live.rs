@@ -4,6 +4,7 @@
 //! The host brings time: it sends [`HEARTBEAT`] when it had nothing to send for [`HEARTBEAT_MS`], and ends the
 //! stream at [`Live::until`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,12 +14,13 @@ use futures_util::lock;
 
 use crate::error::StoreError;
 use crate::event::SpaceId;
-use crate::event::json::{Encode, to_text};
-use crate::protocol::{ErrorAnswer, EventsAnswer};
+use crate::event::json::to_text;
+use crate::protocol::ErrorAnswer;
 use crate::store::Backend;
 use crate::version::{Cursor, Position};
 
 use super::handler::{Endpoint, Inner, Spaces};
+use super::page;
 
 /// How long a stream may be silent, in milliseconds: proxies end connections that are.
 pub const HEARTBEAT_MS: u64 = 10_000;
@@ -210,10 +212,10 @@ impl<S: Spaces> Live<S> {
     }
 
     async fn read(&self, reading: u64) -> Result<Page, StoreError> {
-        let answer = self.endpoint.page(&*self.log, self.cursor, None).await?;
-        let EventsAnswer { cursor, complete, head, .. } = answer;
+        let page::Page { cursor, complete, head, text } =
+            self.endpoint.page(&*self.log, self.cursor, None).await?;
         self.tail.head.store(head.get(), Ordering::Relaxed);
-        let message = message("page", Some(cursor), &answer).into();
+        let message = message("page", Some(cursor), &text).into();
         Ok(Page { after: self.cursor, cursor, complete, message, reading })
     }
 }
@@ -227,14 +229,14 @@ impl<S: Spaces> Endpoint<S> {
 
     /// The message after which a stream ends: why it does.
     pub fn last_words(&self, error: &StoreError) -> Arc<str> {
-        message("end", None, &ErrorAnswer::new(error, self.known_identity())).into()
+        message("end", None, &to_text(&ErrorAnswer::new(error, self.known_identity()))).into()
     }
 }
 
 /// A server-sent event. JSON has line breaks only between its tokens, where a space means the same.
-fn message(event: &str, id: Option<Cursor>, data: &dyn Encode) -> String {
-    let json = to_text(data);
-    let json = if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json };
+fn message(event: &str, id: Option<Cursor>, json: &str) -> String {
+    let json =
+        if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ").into() } else { Cow::from(json) };
     let id = id.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
     format!("event: {event}\n{id}data: {json}\n\n")
 }

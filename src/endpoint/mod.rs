@@ -4,6 +4,7 @@ mod answer;
 mod handler;
 mod live;
 mod memory;
+mod page;
 #[cfg(any(feature = "server", feature = "endpoint"))]
 mod postgres;
 mod request;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use event_listener::EventListener;
 
 use crate::error::StoreError;
-use crate::event::{Commit, EventId, EventType, IdGenerator, Place, RawEvent, StreamId};
+use crate::event::json::to_text;
+use crate::event::{Commit, CommitId, EventId, EventType, IdGenerator, Place, RawEvent, StreamId};
 use crate::maybe::{MaybeSend, MaybeSync};
 use crate::version::{Cursor, EventVersion, Outcome, Position};
 
@@ -46,6 +47,17 @@ impl Default for Query {
 }
 
 impl Query {
+    /// The confirmed feed behind a cursor.
+    pub fn behind(after: Cursor, max_events: usize) -> Self {
+        let after = Some(Place::Confirmed(after.into()));
+        Self { max_events, after, pending: false, ..Self::default() }
+    }
+
+    /// The end of the feed: what a reading of it says is the head.
+    pub fn last() -> Self {
+        Self { max_events: 1, backwards: true, pending: false, ..Self::default() }
+    }
+
     /// Whether the reader wants this event, `max_events` aside.
     pub fn wants(&self, event: &RawEvent) -> bool {
         let reached = match self.after {
@@ -84,6 +96,64 @@ pub struct FeedSlice {
     pub head: Position,
 }
 
+/// A confirmed event as it is written on the wire, for who passes it on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenEvent {
+    /// Its position.
+    pub position: Position,
+    /// The commit that it is of.
+    pub commit_id: CommitId,
+    /// All of it, as a [`RawEvent`] writes itself.
+    pub text: String,
+}
+
+impl WrittenEvent {
+    /// An event, written.
+    ///
+    /// # Errors
+    /// `INTERNAL` for one that is pending, so that it has no position.
+    pub fn of(event: &RawEvent) -> Result<Self, StoreError> {
+        let pending = || StoreError::Internal("an event that is pending was to be passed on".into());
+        Ok(Self {
+            position: event.place.position().ok_or_else(pending)?,
+            commit_id: event.commit_id,
+            text: to_text(event),
+        })
+    }
+}
+
+/// A page of the confirmed feed, written; see [`FeedSlice`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenSlice {
+    /// The events, in feed order.
+    pub events: Vec<WrittenEvent>,
+    /// How far the page looked.
+    pub cursor: Cursor,
+    /// Whether the page looked at everything that there was.
+    pub complete: bool,
+    /// The last confirmed position of the space when the page was read.
+    pub head: Position,
+}
+
+impl TryFrom<FeedSlice> for WrittenSlice {
+    type Error = StoreError;
+
+    fn try_from(slice: FeedSlice) -> Result<Self, StoreError> {
+        let FeedSlice { events, cursor, complete, head } = slice;
+        let events = events.iter().map(WrittenEvent::of).collect::<Result<_, _>>()?;
+        Ok(Self { events, cursor, complete, head })
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appended {
+    /// An outcome per commit, in order.
+    pub outcomes: Vec<Outcome>,
+    /// The last confirmed position of the space behind the run, or a later one.
+    pub head: Position,
+}
+
 /// A log of one space. Everything typed, checked or shared is done by [`Store`](super::Store) around it.
 pub trait Backend: MaybeSend + MaybeSync + 'static {
     /// Writes a run of commits in one transaction, in order: after the first that is refused the rest is not
@@ -95,6 +165,20 @@ pub trait Backend: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// A failure of the storage: then none of the run is written, or it is not known whether it is.
     fn append(&self, run: Vec<Commit>) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + MaybeSend;
+
+    /// [`append`](Self::append), and the head behind it. A log that learns the head anyway says it without a reading.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); also where the run is written and the head cannot be read.
+    fn append_up_to_head(
+        &self,
+        run: Vec<Commit>,
+    ) -> impl Future<Output = Result<Appended, StoreError>> + MaybeSend {
+        async move {
+            let outcomes = self.append(run).await?;
+            Ok(Appended { outcomes, head: self.read_feed(&Query::last()).await?.head })
+        }
+    }
 
     /// Reads streams as they are at one moment; a slice per stream, in the order asked for. `max_events` holds
     /// for each stream.
@@ -112,6 +196,18 @@ pub trait Backend: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// A failure of the storage.
     fn read_feed(&self, query: &Query) -> impl Future<Output = Result<FeedSlice, StoreError>> + MaybeSend;
+
+    /// Reads a page of the confirmed feed, forwards, as text. A log that holds text does not decode it.
+    ///
+    /// # Errors
+    /// A failure of the storage.
+    fn read_written(
+        &self,
+        after: Cursor,
+        max_events: usize,
+    ) -> impl Future<Output = Result<WrittenSlice, StoreError>> + MaybeSend {
+        async move { self.read_feed(&Query::behind(after, max_events)).await?.try_into() }
+    }
 
     /// Where an event stands, if it is here.
     ///

@@ -19,7 +19,7 @@ mod replica;
 mod subscription;
 mod typed;
 
-pub use backend::{Backend, FeedSlice, Query, StreamSlice};
+pub use backend::{Appended, Backend, FeedSlice, Query, StreamSlice, WrittenEvent, WrittenSlice};
 pub use batch_writer::{BatchWriteError, FailedBatch, Progress, write_in_batches, write_stream_in_batches};
 pub use cache::CachedEventStore;
 pub use chaos::{ChaosConfig, ChaosEventStore, FailureMoment};

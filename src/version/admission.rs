@@ -170,6 +170,11 @@ impl Admission {
         Ok(result_of(commit.id(), &written[first_written..]))
     }
 
+    /// The versions of the streams that were known or written, as they are after what was admitted.
+    pub fn into_heads(self) -> HashMap<StreamId, EventVersion> {
+        self.known.heads
+    }
+
     /// The first result, if every event of the commit is stored with the same content.
     fn repeat(&self, commit: &Commit) -> Result<Option<WriteResult>, StoreError> {
         let mut stored = Vec::with_capacity(commit.events().len());

@@ -1,15 +1,19 @@
-//! The transaction of an append: lock the space, look, decide by the one rule, write, commit.
+//! The transaction of an append: lock the space, look, decide by the one rule, write, commit. Where a process wrote
+//! to the space before and nobody else did since, [`heads`] does the same in one statement.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, Limits, SpaceId, StreamId};
+use crate::store::Appended;
 use crate::timer::sleep;
 use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 
+use super::arrays::Written;
 use super::client::{SqlClient, SqlError, SqlSession, Statement};
-use super::columns::{Columns, EventRow, json, stream_rows, texts};
+use super::columns::{Columns, json, texts};
+use super::heads::{self, Heads};
 use super::listener;
 use super::queue::{Answer, Waiting};
 use super::sql::Sql;
@@ -29,7 +33,7 @@ const NO_LIMITS: Limits = Limits {
 };
 
 /// Why a transaction did not come to its end.
-enum Failure {
+pub(super) enum Failure {
     Sql(SqlError),
     Store(StoreError),
 }
@@ -46,16 +50,36 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Writes runs, together where that works, each standing for itself.
+/// Where appends go.
+pub(super) struct Target<'a, C> {
+    pub(super) client: &'a C,
+    pub(super) sql: &'a Sql,
+    pub(super) channel: &'a str,
+    pub(super) space: &'a SpaceId,
+}
+
+/// What became of several runs, and the head of the space behind them.
+struct Done {
+    outcomes: Vec<Vec<Outcome>>,
+    head: Position,
+}
+
+impl Done {
+    fn answers(self) -> impl Iterator<Item = Answer> {
+        let head = self.head;
+        self.outcomes.into_iter().map(move |outcomes| Ok(Appended { outcomes, head }))
+    }
+}
+
+/// Writes runs, together where that works, each standing for itself. `heads` is what this process remembers of the
+/// space; it is empty afterwards where that is not known any more.
 pub(super) async fn write<C: SqlClient>(
-    client: &C,
-    sql: &Sql,
-    channel: &str,
-    space: &SpaceId,
+    target: &Target<'_, C>,
+    heads: &mut Heads,
     waiting: &[Waiting],
 ) -> Vec<Answer> {
-    let alone = match with_retries(client, sql, channel, space, waiting).await {
-        Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+    let alone = match with_retries(target, heads, waiting).await {
+        Ok(done) => return done.answers().collect(),
         Err(Failure::Sql(error)) if waiting.len() > 1 && error.is_about_content() => None,
         Err(Failure::Sql(error)) => Some(error.into()),
         Err(Failure::Store(error)) => Some(error),
@@ -66,29 +90,29 @@ pub(super) async fn write<C: SqlClient>(
     // One of them holds what PostgreSQL refuses: the others must not fail with it.
     let mut answers = Vec::with_capacity(waiting.len());
     for one in waiting {
-        answers.push(match with_retries(client, sql, channel, space, std::slice::from_ref(one)).await {
-            Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or_default()),
-            Err(Failure::Sql(error)) => Err(error.into()),
-            Err(Failure::Store(error)) => Err(error),
-        });
+        match with_retries(target, heads, std::slice::from_ref(one)).await {
+            Ok(done) => answers.extend(done.answers()),
+            Err(Failure::Sql(error)) => answers.push(Err(error.into())),
+            Err(Failure::Store(error)) => answers.push(Err(error)),
+        }
     }
     answers
 }
 
 async fn with_retries<C: SqlClient>(
-    client: &C,
-    sql: &Sql,
-    channel: &str,
-    space: &SpaceId,
+    target: &Target<'_, C>,
+    heads: &mut Heads,
     waiting: &[Waiting],
-) -> Result<Vec<Vec<Outcome>>, Failure> {
+) -> Result<Done, Failure> {
     let mut tries = 0;
     let mut unknown = None;
     loop {
         let runs: Vec<_> =
             waiting.iter().map(|waiting| prepare(waiting, tries > 0)).collect::<Result<_, _>>()?;
+        // What may be stored already is looked for.
+        let is_new = tries == 0 && waiting.iter().all(|waiting| !waiting.tried);
         tries += 1;
-        match once(client, sql, channel, space, &runs).await {
+        match once(target, heads, &runs, is_new).await {
             // A duplicate is what an earlier try wrote; the next one looks for it.
             Err(Failure::Sql(error)) if tries < TRIES && (error.is_transient() || error.is_duplicate()) => {
                 unknown = Some(error).filter(|error| error.connection_lost).or(unknown);
@@ -115,32 +139,52 @@ fn prepare(waiting: &Waiting, retried: bool) -> Result<Cow<'_, [Commit]>, StoreE
 
 /// One transaction, on one session.
 async fn once<C: SqlClient>(
-    client: &C,
-    sql: &Sql,
-    channel: &str,
-    space: &SpaceId,
+    target: &Target<'_, C>,
+    heads: &mut Heads,
     runs: &[Cow<'_, [Commit]>],
-) -> Result<Vec<Vec<Outcome>>, Failure> {
-    let mut session = client.acquire().await?;
-    let result = transaction(&mut session, sql, channel, space, runs).await;
+    is_new: bool,
+) -> Result<Done, Failure> {
+    let mut session = target.client.acquire().await?;
+    // Taken: a caller that goes away in the middle leaves nothing to rely on.
+    let remembered = std::mem::take(heads);
+    if is_new {
+        match heads::write(&mut session, target, remembered, runs).await {
+            Ok(Some((outcomes, head, after))) => {
+                session.release();
+                *heads = after;
+                return Ok(Done { outcomes, head });
+            }
+            // What is stored already is looked for behind the lock. Here nothing is left of what failed.
+            Ok(None) => {}
+            Err(Failure::Sql(error)) if error.is_duplicate() => {}
+            Err(failure) => {
+                if !matches!(&failure, Failure::Sql(error) if error.connection_lost) {
+                    session.release();
+                }
+                return Err(failure);
+            }
+        }
+    }
+    let result = transaction(&mut session, target, runs).await;
     let clean = match &result {
         Ok(_) => true,
         // A session that is not released is not used again, so its transaction is undone in any case.
-        Err(_) => session.run(&[Statement::new(&sql.rollback, &[])]).await.is_ok(),
+        Err(_) => session.run(&[Statement::new(&target.sql.rollback, &[])]).await.is_ok(),
     };
     if clean {
         session.release();
     }
-    result
+    let (outcomes, head, after) = result?;
+    *heads = after;
+    Ok(Done { outcomes, head })
 }
 
-async fn transaction<S: SqlSession>(
-    session: &mut S,
-    sql: &Sql,
-    channel: &str,
-    space: &SpaceId,
+async fn transaction<C: SqlClient>(
+    session: &mut C::Session,
+    target: &Target<'_, C>,
     runs: &[Cow<'_, [Commit]>],
-) -> Result<Vec<Vec<Outcome>>, Failure> {
+) -> Result<heads::Done, Failure> {
+    let &Target { sql, space, channel, .. } = target;
     let (head, known) = lock(session, sql, space, runs).await?;
     let mut admission = Admission::confirmed(known, head);
     let mut written = Vec::new();
@@ -150,27 +194,24 @@ async fn transaction<S: SqlSession>(
         outcomes.push(outcome);
         written.append(&mut events);
     }
-    let Some(new_head) = written.last().and_then(|event| event.place.position()) else {
+    let new_head = written.last().and_then(|event| event.place.position());
+    let to = new_head.unwrap_or(head);
+    let (news, at) = (listener::appended(space, to), to.to_string());
+    let told = [space.as_str(), &at, channel, &news];
+    let tell = Statement::optional(&sql.notify, &told);
+    if new_head.is_none() {
         // Whoever wrote what is repeated here may not have come to tell of it.
         let is_repeat = outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
-        let news = listener::appended(space, head);
-        let told = [channel, &news];
-        let both = [Statement::new(&sql.rollback, &[]), Statement::optional(&sql.notify, &told)];
-        session.run(&both[..1 + usize::from(is_repeat)]).await?;
-        return Ok(outcomes);
-    };
-    let events = json(&written.iter().map(EventRow::from).collect::<Vec<_>>());
-    let streams = json(&stream_rows(&written));
-    let params = [space.as_str(), &events, &streams, &new_head.to_string()];
-    let news = listener::appended(space, new_head);
-    session
-        .run(&[
-            Statement::new(&sql.write, &params),
-            Statement::new(&sql.commit, &[]),
-            Statement::optional(&sql.notify, &[channel, &news]),
-        ])
-        .await?;
-    Ok(outcomes)
+        session.run(&[Statement::new(&sql.rollback, &[]), tell][..1 + usize::from(is_repeat)]).await?;
+    } else {
+        let params = Written::of(space, (head, to), &written);
+        let end = Statement::new(&sql.commit, &[]);
+        let answers = session.run(&[Statement::new(&sql.write, &params.params()), end, tell]).await?;
+        if answers.first().is_none_or(Vec::is_empty) {
+            return Err(SqlError::unexpected("the space's head moved under its lock").into());
+        }
+    }
+    Ok((outcomes, to, Heads::after(to, admission.into_heads())))
 }
 
 /// Begins, locks the space and reads what the runs touch: its head, and what [`Admission`] must know.
@@ -216,7 +257,7 @@ async fn lock<S: SqlSession>(
     let mut known = Known::default();
     for row in answers.next().unwrap_or_default() {
         let mut columns = Columns::from(row);
-        let (stream, version): (StreamId, EventVersion) = (columns.parse()?, columns.version()?);
+        let (stream, version): (StreamId, EventVersion) = (columns.name()?, columns.version()?);
         known.heads.insert(stream, version);
     }
     for row in answers.next().unwrap_or_default() {

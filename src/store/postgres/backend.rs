@@ -9,18 +9,30 @@ use futures_util::lock::Mutex;
 
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, IdGenerator, Place, RawEvent, SpaceId, StreamId};
-use crate::store::{Backend, FeedSlice, Query, StreamSlice};
-use crate::version::{EventVersion, Outcome, Position};
+use crate::store::{Appended, Backend, FeedSlice, Query, StreamSlice, WrittenSlice};
+use crate::version::{Cursor, EventVersion, Outcome, Position};
 
-use super::append;
+use super::append::{self, Target};
 use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
-use super::columns::{Columns, QueryParams, texts};
+use super::columns::{Columns, QueryParams, Written, texts};
+use super::heads::Heads;
 use super::listener::{Listener, Signal};
 use super::queue::Queue;
 use super::sql::Sql;
 
 /// How often a reading is tried whose connection was lost.
 const READ_TRIES: usize = 3;
+
+/// How often who writes lets the callers of the last transaction come, before it goes without them.
+const GATHERING: usize = 32;
+
+/// What goes from one who writes to the next.
+#[derive(Default)]
+struct Turn {
+    heads: Heads,
+    /// Runs of the last transaction.
+    gathered: usize,
+}
 
 /// The log of one space in PostgreSQL.
 pub struct PostgresBackend<C> {
@@ -29,7 +41,7 @@ pub struct PostgresBackend<C> {
     space: SpaceId,
     queue: Queue,
     /// Held by the caller that writes what waits.
-    turn: Mutex<()>,
+    turn: Mutex<Turn>,
     signal: Arc<Signal>,
     listener: Arc<Listener<C>>,
     ids: IdGenerator,
@@ -44,7 +56,7 @@ impl<C: SqlClient> PostgresBackend<C> {
             sql,
             space,
             queue: Queue::default(),
-            turn: Mutex::new(()),
+            turn: Mutex::default(),
             signal: Arc::default(),
             listener,
             ids: IdGenerator::new(),
@@ -76,16 +88,24 @@ impl<C: SqlClient> PostgresBackend<C> {
     }
 
     /// Writes runs that wait, as many as one transaction takes.
-    async fn write_waiting(&self) {
+    ///
+    /// Those whom the last transaction answered are about to come again. Who came first would write alone, and the
+    /// others would wait for a transaction of one: so it lets them come, for some microseconds.
+    async fn write_waiting(&self, turn: &mut Turn) {
+        for _ in 0..GATHERING {
+            if self.queue.len() >= turn.gathered {
+                break;
+            }
+            self.client.yield_now().await;
+        }
         let taken = self.queue.take();
-        let channel = self.listener.channel();
-        let answers = append::write(&*self.client, &self.sql, channel, &self.space, taken.runs()).await;
-        let outcomes = answers.iter().flatten().flatten();
-        let head = outcomes.filter_map(|outcome| match outcome {
-            Outcome::Accepted(result) => result.positions.map(|positions| positions.last),
-            _ => None,
-        });
-        let head = head.max();
+        turn.gathered = taken.runs().len();
+        let (client, sql, channel, space) = (&*self.client, &*self.sql, self.listener.channel(), &self.space);
+        let answers =
+            append::write(&Target { client, sql, channel, space }, &mut turn.heads, taken.runs()).await;
+        let accepts = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_));
+        let written = answers.iter().flatten().filter(|appended| appended.outcomes.iter().any(accepts));
+        let head = written.map(|appended| appended.head).max();
         taken.answer(answers);
         if let Some(head) = head {
             self.signal.tell(head);
@@ -122,10 +142,17 @@ async fn read_once<C: SqlClient>(client: &C, statement: Statement<'_>) -> Result
 
 impl<C: SqlClient> Backend for PostgresBackend<C> {
     async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
+        Ok(self.append_up_to_head(run).await?.outcomes)
+    }
+
+    async fn append_up_to_head(&self, run: Vec<Commit>) -> Result<Appended, StoreError> {
         self.open()?;
+        if run.is_empty() {
+            return Ok(Appended { outcomes: Vec::new(), head: self.read_feed(&Query::last()).await?.head });
+        }
         let unanswered = |_| StoreError::Internal("an append was given up".into());
         let mut answer = self.queue.push(run);
-        let turn = match select(&mut answer, self.turn.lock()).await {
+        let mut turn = match select(&mut answer, self.turn.lock()).await {
             // Another caller wrote this run with its own.
             Either::Left((answer, _)) => return answer.map_err(unanswered)?,
             Either::Right((turn, _)) => turn,
@@ -135,7 +162,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
                 drop(turn);
                 return answer;
             }
-            self.write_waiting().await;
+            self.write_waiting(&mut turn).await;
         }
     }
 
@@ -209,6 +236,29 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         }
         in_order(&mut events, query);
         Ok(FeedSlice::of(events, query, head))
+    }
+
+    async fn read_written(&self, after: Cursor, max_events: usize) -> Result<WrittenSlice, StoreError> {
+        let limit = i64::try_from(max_events).unwrap_or(i64::MAX).to_string();
+        let rows =
+            self.read(&self.sql.read_written, &[self.space.as_str(), &after.to_string(), &limit]).await?;
+        let mut head = Position::ZERO;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut columns = Columns::from(row);
+            head = columns.position()?;
+            self.not_erased(&mut columns)?;
+            match columns.written()? {
+                Written::Event(event) => events.push(event),
+                Written::Nothing => {}
+                Written::Unfit => return self.read_feed(&Query::behind(after, max_events)).await?.try_into(),
+            }
+        }
+        events.sort_by_key(|event| event.position);
+        let complete = events.len() < max_events;
+        let last = events.last().map_or(after, |event| event.position.into());
+        let cursor = if complete { after.max(head.into()) } else { last };
+        Ok(WrittenSlice { events, cursor, complete, head })
     }
 
     async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {

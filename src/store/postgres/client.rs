@@ -54,6 +54,11 @@ pub trait SqlClient: MaybeSend + MaybeSync + 'static {
         channel: &str,
     ) -> impl Future<Output = Result<Option<Self::Notifications>, SqlError>> + MaybeSend;
 
+    /// Lets those go on who can, where the client knows how; then this can.
+    fn yield_now(&self) -> impl Future<Output = ()> + MaybeSend {
+        std::future::ready(())
+    }
+
     /// Runs work beside everything else, on whatever the client itself runs.
     fn spawn(&self, work: impl Future<Output = ()> + MaybeSend + 'static);
 }

@@ -1,75 +1,19 @@
 //! Columns to events and back. A stored value that cannot be read is damage, and the error names it.
 
-use std::collections::HashMap;
-
 use crate::error::StoreError;
-use crate::event::json::{Encode, encode_members, to_text};
-use crate::event::{CommitId, EventId, EventType, Json, Place, RawEvent, StreamId};
-use crate::store::Query;
+use crate::event::json::{Decode, Encode, from_text, to_text};
+use crate::event::{EventType, Json, Place, RawEvent, time};
+use crate::store::{Query, WrittenEvent};
 use crate::version::{EventVersion, Position};
 
 use super::client::Row;
 
-/// `jsonb` writes 1e300 with 301 digits, which the rules for JSON refuse. No shorter run of digits needs care.
+/// `jsonb` writes 1e300 with 301 digits, which the rules for JSON refuse. No shorter run of digits needs care …
 const LONG_NUMBER: usize = 16;
+/// … and behind a point none that a number of permitted length cannot become.
+const LONG_FRACTION: usize = 512;
 
-/// An event as `write.sql` takes it.
-pub(super) struct EventRow<'a> {
-    position: Option<Position>,
-    id: EventId,
-    commit_id: CommitId,
-    stream_id: &'a str,
-    version: EventVersion,
-    event_type: &'a str,
-    payload: &'a Json,
-    metadata: &'a Json,
-    occurred_at: i64,
-}
-
-encode_members!(EventRow<'_> {
-    position: "position",
-    id: "id",
-    commit_id: "commit_id",
-    stream_id: "stream_id",
-    version: "version",
-    event_type: "event_type",
-    payload: "payload",
-    metadata: "metadata",
-    occurred_at: "occurred_at",
-});
-
-impl<'a> From<&'a RawEvent> for EventRow<'a> {
-    fn from(event: &'a RawEvent) -> Self {
-        Self {
-            position: event.place.position(),
-            id: event.id,
-            commit_id: event.commit_id,
-            stream_id: event.stream_id.as_str(),
-            version: event.version,
-            event_type: event.event_type.as_str(),
-            payload: &event.payload,
-            metadata: &event.metadata,
-            occurred_at: event.occurred_at.timestamp_millis(),
-        }
-    }
-}
-
-/// A stream as `write.sql` takes it.
-pub(super) struct StreamRow<'a> {
-    stream_id: &'a str,
-    version: EventVersion,
-}
-
-encode_members!(StreamRow<'_> { stream_id: "stream_id", version: "version" });
-
-/// The last version of each stream that these events write.
-pub(super) fn stream_rows(written: &[RawEvent]) -> Vec<StreamRow<'_>> {
-    let last: HashMap<&StreamId, EventVersion> =
-        written.iter().map(|event| (&event.stream_id, event.version)).collect();
-    last.into_iter().map(|(stream, version)| StreamRow { stream_id: stream.as_str(), version }).collect()
-}
-
-/// A list or a row as a parameter.
+/// A list as a parameter, or an event as text.
 pub(super) fn json(value: &dyn Encode) -> String {
     to_text(value)
 }
@@ -111,6 +55,15 @@ impl QueryParams {
     }
 }
 
+/// An event that was read to be passed on.
+pub(super) enum Written {
+    Event(WrittenEvent),
+    /// There was none.
+    Nothing,
+    /// It has a number that has to be shortened first.
+    Unfit,
+}
+
 /// A row, read column by column.
 pub(super) struct Columns(std::vec::IntoIter<Option<String>>);
 
@@ -137,6 +90,19 @@ impl Columns {
         text.parse().map_err(|error| StoreError::StorageCorrupt(format!("{text:?}: {error}")))
     }
 
+    /// The next column as a name that was written as JSON; none for SQL's null.
+    pub(super) fn optional_name<T: Decode>(&mut self) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.optional()? else { return Ok(None) };
+        let name =
+            from_text(&text).map_err(|error| StoreError::StorageCorrupt(format!("{text}: {error}")))?;
+        Ok(Some(name))
+    }
+
+    /// The next column as a name that was written as JSON.
+    pub(super) fn name<T: Decode>(&mut self) -> Result<T, StoreError> {
+        self.optional_name()?.ok_or_else(|| StoreError::StorageCorrupt("a name is null".into()))
+    }
+
     pub(super) fn version(&mut self) -> Result<EventVersion, StoreError> {
         EventVersion::try_from(self.parse::<u64>()?)
             .map_err(|error| StoreError::StorageCorrupt(error.to_string()))
@@ -145,6 +111,23 @@ impl Columns {
     pub(super) fn position(&mut self) -> Result<Position, StoreError> {
         Position::try_from(self.parse::<u64>()?)
             .map_err(|error| StoreError::StorageCorrupt(error.to_string()))
+    }
+
+    /// The event columns of `read-written.sql`; none where a reading found no event, or one that cannot be passed on
+    /// as PostgreSQL writes it.
+    pub(super) fn written(&mut self) -> Result<Written, StoreError> {
+        let Some(position) = self.optional()? else { return Ok(Written::Nothing) };
+        let commit_id = self.parse()?;
+        let mut text = self.text()?;
+        if has_long_number(&text) {
+            return Ok(Written::Unfit);
+        }
+        let occurred_at = chrono::DateTime::from_timestamp_millis(self.parse()?)
+            .ok_or_else(|| StoreError::StorageCorrupt("occurred_at is no time".into()))?;
+        text.extend([",\"occurredAt\":\"", &time::format(occurred_at), "\"}"]);
+        let position = position.parse().ok().and_then(|position: u64| Position::try_from(position).ok());
+        let position = position.ok_or_else(|| StoreError::StorageCorrupt("position is none".into()))?;
+        Ok(Written::Event(WrittenEvent { position, commit_id, text }))
     }
 
     /// The columns of `event-columns.sql`; none where a reading found no event.
@@ -162,9 +145,9 @@ impl Columns {
             place: Place::Confirmed(Position::try_from(position).map_err(|error| damaged(&error))?),
             id: self.parse()?,
             commit_id: self.parse()?,
-            stream_id: self.parse()?,
+            stream_id: self.name()?,
             version: self.version()?,
-            event_type: self.parse()?,
+            event_type: self.name()?,
             payload: stored_json(&self.text()?)?,
             metadata: stored_json(&self.text()?)?,
             occurred_at: chrono::DateTime::from_timestamp_millis(self.parse()?)
@@ -183,13 +166,30 @@ fn stored_json(text: &str) -> Result<Json, StoreError> {
     Json::trusted(&json.canonical()).map_err(|error| StoreError::StorageCorrupt(error.to_string()))
 }
 
-/// Whether there are so many digits in a row; in a string they do no harm.
+/// Whether a number may be written out as the rules refuse it. What is none, in a string, costs only time.
 fn has_long_number(text: &str) -> bool {
-    let mut digits = 0;
-    text.bytes().any(|byte| {
-        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        digits >= LONG_NUMBER
-    })
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at + LONG_NUMBER <= bytes.len() {
+        // Where there is one, its last digit that counts is here or before.
+        let Some(back) = bytes[at..at + LONG_NUMBER].iter().rposition(|byte| !byte.is_ascii_digit()) else {
+            let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
+            let is_long = match before {
+                b'.' => digits >= LONG_FRACTION,
+                // What stands in front of a number, as `jsonb` and `read-written.sql` write it.
+                b' ' | b':' | b'[' | b'-' => true,
+                _ => false,
+            };
+            if is_long {
+                return true;
+            }
+            at += digits;
+            continue;
+        };
+        at += back + 1;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -207,8 +207,33 @@ mod tests {
 
     #[test]
     fn other_text_is_passed_on_as_it_came() {
-        for text in [r#"{"b": [1, 2.50], "a": "123456789012345"}"#, "null", "9007199254740991"] {
+        let texts = [
+            r#"{"b": [1, 2.50], "a": "1234567890123456789"}"#,
+            r#"{"b": 0.30000000000000004, "a": -12.1234567890123456789}"#,
+            "null",
+            "9007199254740991",
+        ];
+        for text in texts {
             assert_eq!(stored_json(text).unwrap().text(), text);
+        }
+    }
+
+    #[test]
+    fn what_the_rules_may_refuse_is_found_wherever_it_stands() {
+        let digits = "1".repeat(LONG_NUMBER);
+        for filler in 0..40 {
+            let filler = "x".repeat(filler);
+            for (text, is_long) in [
+                (format!("{{\"{filler}\": {digits}, \"a\": 1}}"), true),
+                (format!("{{\"{filler}\": [{digits}]}}"), true),
+                (format!("{{\"{filler}\": -{digits}.5}}"), true),
+                (format!("{{\"{filler}\": {}}}", &digits[1..]), false),
+                (format!("{{\"{filler}\": 0.{digits}}}"), false),
+                (format!("{{\"{filler}\": \"{digits}\"}}"), false),
+                (format!("{{\"{filler}\": 0.{}}}", "0".repeat(LONG_FRACTION)), true),
+            ] {
+                assert_eq!(has_long_number(&text), is_long, "{text}");
+            }
         }
     }
 

@@ -6,11 +6,13 @@
 //! [`Admission`]: crate::version::Admission
 
 mod append;
+mod arrays;
 mod backend;
 mod client;
 mod columns;
 #[cfg(feature = "server")]
 mod connect;
+mod heads;
 mod listener;
 mod migrate;
 #[cfg(feature = "server")]

@@ -121,6 +121,10 @@ impl SqlClient for NativeClient {
         Ok(Some(NativeNotifications { messages, _client: client }))
     }
 
+    fn yield_now(&self) -> impl Future<Output = ()> + Send {
+        tokio::task::yield_now()
+    }
+
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         // Without a runtime nothing of this client works anyway.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -10,10 +10,10 @@ use futures_channel::oneshot;
 
 use crate::error::StoreError;
 use crate::event::Commit;
-use crate::version::Outcome;
+use crate::store::Appended;
 
 /// What becomes of a run.
-pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
+pub(super) type Answer = Result<Appended, StoreError>;
 
 /// Events and bytes of one transaction, a single larger run aside: `jsonb` takes 255 MB.
 const MAX_EVENTS: usize = 20_000;
@@ -36,6 +36,11 @@ impl Queue {
         let (answer, receiver) = oneshot::channel();
         self.lock().push_back(Waiting { run, tried: false, answer });
         receiver
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
     }
 
     /// Takes the runs that one transaction may hold, in order; those whose caller went away are dropped.

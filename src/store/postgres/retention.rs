@@ -47,7 +47,7 @@ impl<C: SqlClient> PostgresSpaces<C> {
         let mut session = self.client.acquire().await?;
         let of_space = [space.as_str()];
         let gone = listener::erased(space);
-        let told = [self.listener.channel(), gone.as_str()];
+        let told = [space.as_str(), "0", self.listener.channel(), gone.as_str()];
         let erased = session
             .run(&[
                 Statement::new(&self.sql.begin, &[]),

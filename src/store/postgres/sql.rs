@@ -40,12 +40,14 @@ sql! {
     ensure_space: "ensure-space.sql";
     lock_space: "lock-space.sql";
     heads: "heads.sql";
+    look: "look.sql";
     known_events: "known-events.sql", "{event}" => &code(EVENT);
     write: "write.sql";
     read_streams: "read-streams.sql", "{event}" => &code(EVENT), "{order}" => "asc";
     read_streams_backwards: "read-streams.sql", "{event}" => &code(EVENT), "{order}" => "desc";
     read_feed: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "asc";
     read_feed_backwards: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "desc";
+    read_written: "read-written.sql";
     locate: "locate.sql";
     erase: "erase.sql";
     notify: "notify.sql";
