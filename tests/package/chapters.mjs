@@ -1,10 +1,16 @@
-// The code of the guide: each chapter's blocks as programs, and what they say that they print.
+// The code of the guide and the README: each chapter's blocks as programs, and what they say that they print.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../js/tools/run.mjs';
 
-const GUIDE = path.join(ROOT, 'www', 'guide');
+/** Where the chapters are. */
+export const GUIDE = path.join(ROOT, 'www', 'guide');
+/** Their names. */
+export const CHAPTERS = readdirSync(GUIDE)
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => file.replace(/\.md$/, ''));
+
 const BLOCK = /(?:<!-- (run|compile): ([^>]*?) -->\n)?```tsx?\n([\s\S]*?)```/g;
 
 /**
@@ -19,26 +25,24 @@ const BLOCK = /(?:<!-- (run|compile): ([^>]*?) -->\n)?```tsx?\n([\s\S]*?)```/g;
  * @returns {Program[]}
  */
 export function programs() {
-  return readdirSync(GUIDE)
-    .filter((file) => file.endsWith('.md'))
-    .flatMap((file) => {
-      const found = [];
-      for (const [, task, how, code] of chapter(file.replace(/\.md$/, '')).matchAll(BLOCK)) {
-        if (task) found.push({ task, how: how.split(' '), code: '' });
-        if (found.length === 0) throw new Error(`${file} begins with a block that says not how it runs`);
-        found.at(-1).code += code;
-      }
-      return found.map((program, index) => ({
-        ...program,
-        name: `${file.replace(/\.md$/, '')}-${index + 1}`,
-        prints: [...program.code.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text),
-      }));
-    });
+  return ['README', ...CHAPTERS].flatMap((name) => {
+    const found = [];
+    for (const [, task, how, code] of chapter(name).matchAll(BLOCK)) {
+      if (task) found.push({ task, how: how.split(' '), code: '' });
+      if (found.length === 0) throw new Error(`${name} begins with a block that says not how it runs`);
+      found.at(-1).code += code;
+    }
+    return found.map((program, index) => ({
+      ...program,
+      name: `${name}-${index + 1}`,
+      prints: [...program.code.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text),
+    }));
+  });
 }
 
-/** The text of a chapter. @param {string} name */
+/** The text of a chapter, or of the README. @param {string} name */
 export function chapter(name) {
-  return readFileSync(path.join(GUIDE, `${name}.md`), 'utf8');
+  return readFileSync(path.join(name === 'README' ? ROOT : GUIDE, `${name}.md`), 'utf8');
 }
 
 /**

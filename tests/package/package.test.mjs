@@ -1,6 +1,7 @@
 // The packed package as tools see it: its files, its entries, its types.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import { run } from '../../js/tools/run.mjs';
 import { inside, install, tool } from './project.mjs';
@@ -27,11 +28,17 @@ describe('the package', () => {
   test('it has what it needs and nothing else', () => {
     const strange = packed.files.filter(
       (file) =>
-        !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE(-\w+)?)$/.test(file) &&
+        !/^(package\.json|README\.md|ARCHITECTURE\.md|CHANGELOG\.md|LICENSE(-\w+)?)$/.test(file) &&
+        !/^www\/guide\/[a-z-]+\.md$/.test(file) &&
         !/^dist\/(?!www|wasm\/contract).*\.(js|d\.ts|js\.map|wasm)$/.test(file),
     );
     assert.deepEqual(strange, []);
     assert.ok(packed.files.includes('dist/wasm/client/eventcore_bg.wasm'));
+    const linked = [
+      ...readFileSync(inside('node_modules/eventcore-web/README.md'), 'utf8').matchAll(/\]\(([\w/.-]+)\)/g),
+    ];
+    assert.ok(linked.length > 10);
+    for (const [, file] of linked) assert.ok(packed.files.includes(file), `the README links ${file}`);
   });
 
   test('its types hold under the strictest options, and refuse what is wrong', async () => {
