@@ -11,40 +11,35 @@ mod executor;
 mod faults;
 mod network;
 mod rules;
+mod schedule;
 mod world;
 
 use faults::Off;
-use world::{Size, World};
+use schedule::Schedule;
 
 /// Schedules of a plain `cargo test`.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 2_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// The size of a schedule follows from its seed: most are small, so that a failure is short.
-fn size(seed: u64) -> Size {
-    Size {
-        replicas: 1 + seed % if seed.is_multiple_of(50) { 20 } else { 4 },
-        actions: 20 + seed % 60,
-        restores: seed % 10 == 9,
+/// Fails with the shortest form of the schedule that still fails.
+fn hold(seed: u64) {
+    let schedule = Schedule::of(seed);
+    if schedule.run(Off::Nothing).is_err() {
+        panic!("{}", schedule.shrunk(Off::Nothing));
     }
-}
-
-fn run(seed: u64, off: Off) -> Result<(), String> {
-    let size = size(seed);
-    World::new(seed, size, off).run(size)
 }
 
 #[test]
 fn the_rules_hold_in_every_schedule() {
     if let Some(seed) = number("SEED") {
-        return run(seed, Off::Nothing).unwrap_or_else(|why| panic!("{why}"));
+        return hold(seed);
     }
     let (first, count) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
     for seed in first..first + count {
-        run(seed, Off::Nothing).unwrap_or_else(|why| panic!("{why}"));
+        hold(seed);
         let done = seed - first + 1;
         if done.is_multiple_of(1_000) {
             println!("{done} of {count} schedules");
@@ -55,9 +50,21 @@ fn the_rules_hold_in_every_schedule() {
 /// Each of the parts that make the rules hold is missed within a few hundred schedules when it is off.
 fn caught(off: Off) {
     // A reset can be overlooked only where there is one.
-    let matters = |seed: &u64| off != Off::ResetCheck || size(*seed).restores;
-    let caught = (0..).filter(matters).take(400).map(|seed| run(seed, off)).find_map(Result::err);
-    println!("{}", caught.unwrap_or_else(|| panic!("{off:?} can be switched off and nothing notices")));
+    let matters = |schedule: &Schedule| off != Off::ResetCheck || schedule.restores();
+    let mut schedules = (0..).map(Schedule::of).filter(matters).take(400);
+    let caught = schedules.find_map(|schedule| schedule.run(off).err().map(|why| (schedule.seed, why)));
+    println!("{:?}", caught.unwrap_or_else(|| panic!("{off:?} can be switched off and nothing notices")));
+}
+
+#[test]
+fn a_failure_is_told_by_its_shortest_form() {
+    let off = Off::AtomicAcknowledgement;
+    let schedule = (0..).map(Schedule::of).find(|schedule| schedule.run(off).is_err()).unwrap();
+    let told = schedule.shrunk(off);
+    println!("{told}");
+    assert!(told.contains("1 replicas, 1 of "), "{told}");
+    assert!(told.contains("POST /v1/spaces/space/push"), "{told}");
+    assert!(told.ends_with(&format!("replay with SEED={}", schedule.seed)), "{told}");
 }
 
 #[test]

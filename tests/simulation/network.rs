@@ -1,6 +1,7 @@
 //! The endpoint behind a connection that loses, repeats, delays and reorders.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use event_listener::EventListener;
@@ -22,6 +23,8 @@ pub fn space() -> SpaceId {
 /// The endpoint's storage: one space, which can be put back to what a backup held.
 pub struct Server {
     state: Mutex<(String, Arc<Log>)>,
+    /// How often it was started again, which breaks every connection.
+    starts: AtomicU64,
     off: Off,
 }
 
@@ -34,7 +37,12 @@ pub struct Log {
 impl Server {
     pub fn new(off: Off) -> Self {
         let log = Log { memory: MemoryBackend::default(), off };
-        Self { state: Mutex::new(("endpoint-1".into(), Arc::new(log))), off }
+        let state = Mutex::new(("endpoint-1".into(), Arc::new(log)));
+        Self { state, starts: AtomicU64::new(0), off }
+    }
+
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     pub fn log(&self) -> Arc<Log> {
@@ -49,6 +57,7 @@ impl Server {
         if known {
             state.0 = "endpoint-2".into();
         }
+        self.starts.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -128,9 +137,26 @@ pub struct Weather {
     pub delay: u64,
 }
 
+/// What happened, line by line; nobody writes where nobody watches.
+#[derive(Clone, Default)]
+pub struct Trace(pub Option<Arc<Mutex<Vec<String>>>>);
+
+impl Trace {
+    pub fn note(&self, time: &Time, what: impl FnOnce() -> String) {
+        if let Some(lines) = &self.0 {
+            lines.lock().unwrap().push(format!("{:>7} ms  {}", time.now(), what()));
+        }
+    }
+}
+
 /// The world of one replica's sync.
 #[derive(Clone)]
 pub struct Connection {
+    /// Whose it is.
+    pub replica: u64,
+    pub trace: Trace,
+    /// The start of the endpoint that it is connected to.
+    pub connected: Arc<AtomicU64>,
     pub endpoint: Arc<Endpoint<Arc<Server>>>,
     pub weather: Arc<Mutex<Weather>>,
     pub time: Time,
@@ -138,7 +164,7 @@ pub struct Connection {
     /// Requests that arrive again, to be delivered by whoever runs the world.
     pub late: Arc<Mutex<Vec<Request>>>,
     /// Commits that the app gave up.
-    pub dropped: Arc<Mutex<Vec<CommitId>>>,
+    pub dropped: Arc<Mutex<HashSet<CommitId>>>,
     /// Commits that it was asked about.
     pub asked: Arc<Mutex<HashSet<CommitId>>>,
     pub off: Off,
@@ -160,14 +186,31 @@ impl Connection {
     /// What an app might decide.
     pub fn decide(&self, commit: CommitId) -> Resolution {
         self.asked.lock().unwrap().insert(commit);
-        match self.chance.below(4) {
+        let resolution = match self.chance.below(4) {
             0 => {
-                self.dropped.lock().unwrap().push(commit);
+                self.dropped.lock().unwrap().insert(commit);
                 Resolution::Drop
             }
             1 => Resolution::Park,
             _ => Resolution::Rebase,
-        }
+        };
+        self.note(|| format!("about commit {commit}: {resolution:?}"));
+        resolution
+    }
+
+    fn note(&self, what: impl FnOnce() -> String) {
+        self.trace.note(&self.time, || format!("replica {}: {}", self.replica, what()));
+    }
+
+    /// Whether the endpoint was started again since this was asked last.
+    fn broke(&self) -> bool {
+        let starts = self.endpoint.spaces().starts();
+        self.connected.swap(starts, Ordering::Relaxed) != starts
+    }
+
+    fn fail<T>(&self, why: &str) -> Result<T, String> {
+        self.note(|| why.into());
+        Err(why.into())
     }
 }
 
@@ -178,9 +221,13 @@ impl Host for Connection {
         path: String,
         body: Option<String>,
     ) -> Result<HostResponse, String> {
+        self.note(|| format!("{method} {path} {}", body.as_deref().map_or("", summary)));
         self.time.sleep(self.chance.below(self.weather().delay)).await;
+        if self.broke() {
+            return self.fail("the connection broke");
+        }
         if self.lost() {
-            return Err("the request was lost".into());
+            return self.fail("the request was lost");
         }
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         let request = Request {
@@ -196,9 +243,13 @@ impl Host for Connection {
         }
         let answer = self.endpoint.handle(request, |_, _| async { Ok(()) }).await.answer().unwrap();
         self.time.sleep(self.chance.below(self.weather().delay)).await;
-        if self.lost() {
-            return Err("the answer was lost".into());
+        if self.broke() {
+            return self.fail("the connection broke");
         }
+        if self.lost() {
+            return self.fail("the answer was lost");
+        }
+        self.note(|| format!("is answered {} {}", answer.status, summary(&answer.body)));
         let mut body = answer.body;
         if self.off == Off::ResetCheck {
             body = body.replace("endpoint-2", "endpoint-1");
@@ -223,4 +274,9 @@ impl Host for Connection {
             _ => Ok(self.decide(conflict.commit_id)),
         }
     }
+}
+
+/// The beginning of a body.
+fn summary(body: &str) -> &str {
+    body.get(..160).unwrap_or(body)
 }

@@ -17,6 +17,8 @@ pub struct Memory {
     /// Its commits in the order in which they entered the outbox.
     order: Vec<CommitId>,
     known: HashSet<CommitId>,
+    /// How many confirmed events were compared with the endpoint's, field by field.
+    agreed: usize,
 }
 
 /// Every event, confirmed and pending.
@@ -54,19 +56,9 @@ pub fn check_log(log: &[RawEvent]) -> Result<(), String> {
 }
 
 impl Memory {
-    /// A replica against the endpoint's log, of which it must be a prefix.
-    pub fn check(
-        &mut self,
-        replica: &MemoryBackend,
-        truth: &[RawEvent],
-        dropped: &HashSet<CommitId>,
-    ) -> Result<(), String> {
-        let feed = feed(replica);
-        let confirmed = feed.iter().take_while(|event| event.place.position().is_some()).count();
-        if truth.len() < confirmed || feed[..confirmed] != truth[..confirmed] {
-            return Err("the confirmed log is not how the endpoint's log begins".into());
-        }
-        let mut ids = HashSet::new();
+    /// What was acknowledged is there, once: confirmed or pending.
+    pub fn check_kept(&mut self, feed: &[RawEvent], dropped: &HashSet<CommitId>) -> Result<(), String> {
+        let mut ids = HashSet::with_capacity(feed.len());
         if let Some(twice) = feed.iter().find(|event| !ids.insert(event.id)) {
             return Err(format!("event {} is confirmed and pending, or twice one of them", twice.id));
         }
@@ -78,12 +70,26 @@ impl Memory {
                 return Err(format!("event {lost} of commit {commit} was acknowledged and is lost"));
             }
         }
-        for commit in outbox(replica) {
-            if self.known.insert(commit) {
-                self.order.push(commit);
+        for event in feed.iter().filter(|event| event.place.position().is_none()) {
+            if self.known.insert(event.commit_id) {
+                self.order.push(event.commit_id);
             }
         }
         Ok(())
+    }
+
+    /// Whether the confirmed log of a replica is how the endpoint's log begins.
+    pub fn shares(&mut self, feed: &[RawEvent], truth: &[RawEvent]) -> bool {
+        let confirmed = feed.iter().take_while(|event| event.place.position().is_some()).count();
+        if truth.len() < confirmed {
+            return false;
+        }
+        // Logs only grow: what agreed once is known again by its ids.
+        let old = self.agreed.min(confirmed);
+        let same = feed[..old].iter().zip(truth).all(|(here, there)| here.id == there.id)
+            && feed[old..confirmed] == truth[old..confirmed];
+        self.agreed = if same { confirmed } else { 0 };
+        same
     }
 
     /// The order in which a replica made its commits is the order in which they stand in the log.

@@ -3,34 +3,27 @@
 mod ending;
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use event_listener::EventListener;
 use eventcore_web::StoreError;
 use eventcore_web::endpoint::Endpoint;
 use eventcore_web::event::{
-    Batch, CommitId, EventToWrite, EventType, IdGenerator, Json, JsonEvent, StreamId,
+    Batch, CommitId, EventToWrite, EventType, IdGenerator, Json, JsonEvent, RawEvent, StreamId,
 };
-use eventcore_web::store::memory::MemoryBackend;
+use eventcore_web::store::memory::{MemoryBackend, Snapshot};
 use eventcore_web::store::{Backend, EventStore, ReadOptions, Replica, Store};
-use eventcore_web::sync::{Engine, Resolution, SyncConfig, SyncState};
+use eventcore_web::sync::{Engine, Recover, Resolution, SyncConfig, SyncState};
 use eventcore_web::version::ExpectedVersion;
 use futures_util::FutureExt;
 
 use crate::disk::Disk;
 use crate::executor::{Chance, Executor, TaskId};
 use crate::faults::Off;
-use crate::network::{Connection, Server, Weather, space};
+use crate::network::{Connection, Server, Trace, Weather, space};
 use crate::rules::{self, Memory};
-
-/// How large a schedule is.
-#[derive(Debug, Clone, Copy)]
-pub struct Size {
-    pub replicas: u64,
-    pub actions: u64,
-    /// Whether the endpoint may come back from a backup.
-    pub restores: bool,
-}
+use crate::schedule::{Restores, Schedule};
 
 type Syncing = Engine<Disk, Connection>;
 
@@ -43,10 +36,12 @@ struct Device {
     skew: Arc<Mutex<i64>>,
     judge: Arc<Mutex<Memory>>,
     changed: Option<EventListener>,
+    /// What it held when it was looked at last.
+    feed: Vec<RawEvent>,
 }
 
 pub struct World {
-    seed: u64,
+    schedule: Schedule,
     off: Off,
     chance: Chance,
     executor: Executor,
@@ -54,19 +49,31 @@ pub struct World {
     endpoint: Arc<Endpoint<Arc<Server>>>,
     devices: Vec<Device>,
     late: Arc<Mutex<Vec<eventcore_web::endpoint::Request>>>,
-    dropped: Arc<Mutex<Vec<CommitId>>>,
+    dropped: Arc<Mutex<HashSet<CommitId>>>,
     asked: Arc<Mutex<HashSet<CommitId>>>,
-    trace: Vec<String>,
+    trace: Trace,
+    backup: Option<Snapshot>,
     restored: bool,
     log_changed: Option<EventListener>,
+    /// What the endpoint held when it was looked at last.
+    truth: Vec<RawEvent>,
+}
+
+/// How a run failed.
+pub struct Failure {
+    pub why: String,
+    /// How many actions were carried out until then.
+    pub actions: usize,
+    /// What happened, where that was watched.
+    pub trace: Vec<String>,
 }
 
 impl World {
-    pub fn new(seed: u64, size: Size, off: Off) -> Self {
-        let chance = Chance::new(seed);
+    pub fn new(schedule: &Schedule, off: Off, watched: bool) -> Self {
+        let chance = Chance::new(schedule.seed);
         let server = Arc::new(Server::new(off));
         let mut world = Self {
-            seed,
+            schedule: schedule.clone(),
             off,
             executor: Executor::new(chance.clone()),
             endpoint: Connection::endpoint(&server),
@@ -75,16 +82,18 @@ impl World {
             late: Arc::default(),
             dropped: Arc::default(),
             asked: Arc::default(),
-            trace: Vec::new(),
+            trace: Trace(watched.then(Arc::default)),
+            backup: None,
             restored: false,
             log_changed: None,
+            truth: Vec::new(),
             chance,
         };
-        for number in 0..size.replicas {
+        for number in 0..schedule.replicas {
             let skew = Arc::new(Mutex::new(0));
             let memory = MemoryBackend::with_ids(world.ids(number, &skew));
             memory.attach(&space()).now_or_never().expect("memory answers at once").expect("a fresh store");
-            let device = world.boot(Arc::new(memory), skew, Arc::default());
+            let device = world.boot(number, Arc::new(memory), skew, Arc::default());
             world.devices.push(device);
         }
         world
@@ -98,24 +107,31 @@ impl World {
         IdGenerator::seeded(wall, self.chance.next() ^ number)
     }
 
-    fn weather(&self) -> Weather {
+    fn weather(&self, chance: &Chance) -> Weather {
+        if !self.schedule.weather {
+            return Weather::default();
+        }
         Weather {
-            offline: self.chance.percent(20),
-            lost: self.chance.below(30),
-            repeated: self.chance.below(15),
-            delay: self.chance.below(400),
+            offline: chance.percent(20),
+            lost: chance.below(30),
+            repeated: chance.below(15),
+            delay: chance.below(400),
         }
     }
 
     fn boot(
         &mut self,
+        replica: u64,
         memory: Arc<MemoryBackend>,
         skew: Arc<Mutex<i64>>,
         judge: Arc<Mutex<Memory>>,
     ) -> Device {
         let connection = Connection {
+            replica,
+            trace: self.trace.clone(),
+            connected: Arc::new(AtomicU64::new(self.server.starts())),
             endpoint: Arc::clone(&self.endpoint),
-            weather: Arc::new(Mutex::new(self.weather())),
+            weather: Arc::new(Mutex::new(self.weather(&self.chance))),
             time: self.executor.time.clone(),
             chance: self.chance.clone(),
             late: Arc::clone(&self.late),
@@ -127,35 +143,39 @@ impl World {
         let mut config = SyncConfig::new(space());
         config.push_commits = 1 + self.chance.below(5) as usize;
         config.poll_ms = 1_000;
+        if self.schedule.restores == Some(Restores::Repush) {
+            config.recover = Recover::Repush;
+        }
         let engine = Arc::new(Engine::new(disk, connection.clone(), config));
         let running = Arc::clone(&engine);
         let run = self.executor.spawn(async move {
             let _ = running.run().await;
         });
-        Device { memory, engine, connection, tasks: vec![run], skew, judge, changed: None }
+        let (changed, feed) = (None, Vec::new());
+        Device { memory, engine, connection, tasks: vec![run], skew, judge, changed, feed }
     }
 
-    fn note(&mut self, what: impl FnOnce() -> String) {
-        self.trace.push(format!("{:>7} ms  {}", self.executor.time.now(), what()));
-    }
-
-    fn fail<T>(&self, why: impl std::fmt::Display) -> Result<T, String> {
-        let last = self.trace.len().saturating_sub(25);
-        Err(format!(
-            "{why}\n  with {:?} off; the last actions:\n    {}\n  replay with SEED={}",
-            self.off,
-            self.trace[last..].join("\n    "),
-            self.seed
-        ))
+    fn note(&self, what: impl FnOnce() -> String) {
+        self.trace.note(&self.executor.time, what);
     }
 
     /// Runs the schedule to its end.
-    pub fn run(mut self, size: Size) -> Result<(), String> {
-        for _ in 0..size.actions {
-            for _ in 0..self.chance.below(40) {
+    pub fn run(mut self) -> Result<(), Failure> {
+        let mut done = 0;
+        self.run_to_its_end(&mut done).map_err(|why| {
+            let trace = self.trace.0.as_ref().map(|lines| lines.lock().unwrap().clone());
+            Failure { why, actions: done, trace: trace.unwrap_or_default() }
+        })
+    }
+
+    fn run_to_its_end(&mut self, done: &mut usize) -> Result<(), String> {
+        for action in self.schedule.actions.clone() {
+            let chance = self.schedule.chance(action);
+            *done += 1;
+            for _ in 0..chance.below(40) {
                 self.step()?;
             }
-            self.act(size);
+            self.act(&chance);
             self.check()?;
         }
         self.heal();
@@ -167,35 +187,41 @@ impl World {
         self.check()
     }
 
-    fn act(&mut self, size: Size) {
-        let at = self.chance.below(self.devices.len() as u64) as usize;
-        match self.chance.below(20) {
+    fn act(&mut self, chance: &Chance) {
+        let at = chance.below(self.devices.len() as u64) as usize;
+        match chance.below(20) {
             0..=1 => self.crash(at),
             2..=3 => {
-                let weather = self.weather();
+                let weather = self.weather(chance);
                 *self.devices[at].connection.weather.lock().unwrap() = weather;
                 self.note(|| format!("replica {at}: {weather:?}"));
             }
             4 => {
-                let hours = self.chance.below(5) as i64 - 2;
+                let hours = chance.below(5) as i64 - 2;
                 *self.devices[at].skew.lock().unwrap() += hours * 3_600_000;
                 self.note(|| format!("replica {at}: its clock jumps by {hours} h"));
             }
             5..=6 => self.deliver_late(),
             7 => self.resolve_parked(at),
-            8 if size.restores && !self.restored => self.restore(),
-            _ => self.write(at),
+            8 if self.schedule.restores() && !self.restored => match chance.below(3) {
+                0 => {
+                    self.note(|| "a backup is made".into());
+                    self.backup = Some(self.server.log().memory.snapshot());
+                }
+                _ => self.restore(chance.percent(50)),
+            },
+            _ => self.write(at, chance),
         }
     }
 
-    fn write(&mut self, at: usize) {
+    fn write(&mut self, at: usize, chance: &Chance) {
         let device = &self.devices[at];
         let store: Store<Disk> = Store::over(Arc::new(Disk::new(
             Arc::clone(&device.memory),
             self.executor.time.clone(),
             self.off,
         )));
-        let (chance, judge) = (self.chance.clone(), Arc::clone(&device.judge));
+        let (chance, judge) = (chance.clone(), Arc::clone(&device.judge));
         let streams: Vec<StreamId> = (0..1 + chance.below(2))
             .map(|_| StreamId::try_new(format!("stream-{}", chance.below(4))).expect("a stream id"))
             .collect::<HashSet<_>>()
@@ -266,7 +292,7 @@ impl World {
             }
         }
         let judge = Arc::clone(&self.devices[at].judge);
-        self.devices[at] = self.boot(Arc::new(memory), skew, judge);
+        self.devices[at] = self.boot(at as u64, Arc::new(memory), skew, judge);
     }
 
     /// A request that was sent before arrives again.
@@ -291,68 +317,76 @@ impl World {
         self.devices[at].tasks.push(task);
     }
 
-    /// The endpoint loses what came after a backup. From then on no replica may believe what it confirmed.
-    fn restore(&mut self) {
-        self.note(|| "the endpoint comes back empty, under another identity".into());
+    /// The endpoint is put back to what a backup held, or lost everything; an operator who knows gives it another
+    /// identity. From then on no replica may believe what it confirmed.
+    fn restore(&mut self, known: bool) {
+        let identity = if known { "under another identity" } else { "as if nothing had been" };
+        self.note(|| format!("the endpoint comes back with what the last backup holds, {identity}"));
         self.restored = true;
-        let empty = MemoryBackend::default().snapshot();
-        self.server.restore(empty, true);
+        let backup = self.backup.take().unwrap_or_else(|| MemoryBackend::default().snapshot());
+        self.server.restore(backup, known);
         self.log_changed = None;
     }
 
     /// Holds the rules against what is stored, wherever something changed since the last time.
     fn check(&mut self) -> Result<(), String> {
         let log = self.server.log();
-        let mut server_changed = false;
-        if self.log_changed.as_mut().is_none_or(|listener| listener.now_or_never().is_some()) {
-            self.log_changed = Some(log.memory.listen());
-            server_changed = true;
+        let server_changed = has_changed(&mut self.log_changed, &log.memory);
+        if server_changed {
+            self.truth = rules::feed(&log.memory);
+            rules::check_log(&self.truth).map_err(|why| format!("the endpoint's log: {why}"))?;
         }
-        let changed: Vec<usize> = (0..self.devices.len())
-            .filter(|at| {
-                let device = &mut self.devices[*at];
-                let changed =
-                    device.changed.as_mut().is_none_or(|listener| listener.now_or_never().is_some());
-                if changed {
-                    device.changed = Some(device.memory.listen());
-                }
-                changed || server_changed
-            })
-            .collect();
-        if changed.is_empty() {
-            return Ok(());
-        }
-        let truth = rules::feed(&self.server.log().memory);
-        let dropped: HashSet<CommitId> = self.dropped.lock().unwrap().iter().copied().collect();
-        if let Err(why) = rules::check_log(&truth) {
-            return self.fail(format!("the endpoint's log: {why}"));
-        }
-        for at in changed {
-            let mut judge = self.devices[at].judge.lock().unwrap();
-            let stopped = self.devices[at].engine.status().state == SyncState::Stopped;
-            // A replica that has not met the restored endpoint yet, or has stopped at it, has its own history.
-            if self.restored && (stopped || !shares_history(&self.devices[at].memory, &truth)) {
-                continue;
+        for at in 0..self.devices.len() {
+            let device = &mut self.devices[at];
+            let changed = has_changed(&mut device.changed, &device.memory);
+            if changed {
+                device.feed = rules::feed(&device.memory);
             }
-            let verdict = judge.check(&self.devices[at].memory, &truth, &dropped);
-            let verdict = verdict.and_then(|()| judge.check_order(&truth));
-            let asked = self.asked.lock().unwrap();
-            let verdict = verdict.and_then(|()| judge.check_decisions(&truth, &asked));
-            drop(asked);
-            drop(judge);
-            if let Err(why) = verdict {
-                return self.fail(format!("replica {at}: {why}"));
+            if changed || server_changed {
+                self.check_device(at, server_changed).map_err(|why| format!("replica {at}: {why}"))?;
             }
         }
         Ok(())
     }
+
+    fn check_device(&self, at: usize, server_changed: bool) -> Result<(), String> {
+        let device = &self.devices[at];
+        let mut judge = device.judge.lock().unwrap();
+        judge.check_kept(&device.feed, &self.dropped.lock().unwrap())?;
+        let shares = judge.shares(&device.feed, &self.truth);
+        if self.restored {
+            // One that has not met the restored endpoint yet, or has stopped at it, has its own history; and who
+            // pushes again what was lost is no longer who wrote it.
+            return Ok(());
+        }
+        if !shares {
+            return Err("the confirmed log is not how the endpoint's log begins".into());
+        }
+        if server_changed {
+            judge.check_order(&self.truth)?;
+            judge.check_decisions(&self.truth, &self.asked.lock().unwrap())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a replica's confirmed log is how the endpoint's begins.
+    fn agrees(&self, at: usize) -> bool {
+        let truth = rules::feed(&self.server.log().memory);
+        Memory::default().shares(&rules::feed(&self.devices[at].memory), &truth)
+    }
+
+    fn is_stopped(&self, at: usize) -> bool {
+        self.devices[at].engine.status().state == SyncState::Stopped
+    }
 }
 
-/// Whether the confirmed log of a replica is how this log begins.
-fn shares_history(replica: &MemoryBackend, truth: &[eventcore_web::event::RawEvent]) -> bool {
-    let feed = rules::feed(replica);
-    let confirmed = feed.iter().take_while(|event| event.place.position().is_some()).count();
-    truth.len() >= confirmed && feed[..confirmed] == truth[..confirmed]
+/// Whether a log changed since this was asked last.
+fn has_changed(listener: &mut Option<EventListener>, log: &MemoryBackend) -> bool {
+    let changed = listener.as_mut().is_none_or(|listener| listener.now_or_never().is_some());
+    if changed {
+        *listener = Some(log.listen());
+    }
+    changed
 }
 
 async fn resolve_all(engine: &Syncing) {

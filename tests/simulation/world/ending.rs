@@ -1,15 +1,12 @@
 //! The end of a schedule: everything heals, and then all must agree.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use eventcore_web::event::{CommitId, EventId};
-use eventcore_web::sync::SyncState;
-
-use super::{World, resolve_all, shares_history};
+use super::{World, resolve_all};
 use crate::executor::Stepped;
 use crate::network::Weather;
 use crate::rules;
+use crate::schedule::Restores;
 
 impl World {
     pub(super) fn heal(&mut self) {
@@ -21,7 +18,7 @@ impl World {
 
     /// Runs until every replica rests with an empty outbox, and compares the logs.
     pub(super) fn converge(&mut self) -> Result<(), String> {
-        if self.restored {
+        if self.restored && self.schedule.restores == Some(Restores::Stop) {
             return self.converge_after_restore();
         }
         for _ in 0..40 {
@@ -37,23 +34,25 @@ impl World {
             while tasks.iter().any(|task| self.executor.runs(*task)) {
                 steps += 1;
                 if self.executor.step() == Stepped::Nothing || steps > 30_000 {
-                    return self.fail("the replicas do not come to rest");
+                    return Err("the replicas do not come to rest".into());
                 }
                 self.check()?;
             }
             let truth = rules::feed(&self.server.log().memory);
             if self.devices.iter().all(|device| rules::feed(&device.memory) == truth) {
-                let dropped: HashSet<CommitId> = self.dropped.lock().unwrap().iter().copied().collect();
+                let (dropped, asked) = (self.dropped.lock().unwrap(), self.asked.lock().unwrap());
                 for device in &self.devices {
-                    let verdict = device.judge.lock().unwrap().check_end(&truth, &dropped);
-                    if let Err(why) = verdict {
-                        return self.fail(why);
+                    let judge = device.judge.lock().unwrap();
+                    judge.check_end(&truth, &dropped)?;
+                    if !self.restored {
+                        judge.check_order(&truth)?;
+                        judge.check_decisions(&truth, &asked)?;
                     }
                 }
                 return Ok(());
             }
         }
-        self.fail("the replicas did not converge")
+        Err("the replicas did not converge".into())
     }
 
     /// A replica that had confirmed something must have noticed; whatever it had, it still has.
@@ -61,27 +60,19 @@ impl World {
         for at in 0..self.devices.len() {
             let engine = Arc::clone(&self.devices[at].engine);
             let task = self.executor.spawn(async move {
-                let _ = engine.sync_now().await;
+                // The first may find the connection broken.
+                for _ in 0..3 {
+                    let _ = engine.sync_now().await;
+                }
             });
             while self.executor.runs(task) {
                 if self.executor.step() == Stepped::Nothing {
-                    return self.fail("nothing moves any more");
+                    return Err("nothing moves any more".into());
                 }
+                self.check()?;
             }
-            let truth = rules::feed(&self.server.log().memory);
-            let stopped = self.devices[at].engine.status().state == SyncState::Stopped;
-            if !stopped && !shares_history(&self.devices[at].memory, &truth) {
-                return self
-                    .fail(format!("replica {at} goes on with an endpoint that lost what it confirmed"));
-            }
-            let ids: HashSet<EventId> =
-                rules::feed(&self.devices[at].memory).iter().map(|event| event.id).collect();
-            let dropped: HashSet<CommitId> = self.dropped.lock().unwrap().iter().copied().collect();
-            let judge = self.devices[at].judge.lock().unwrap();
-            for (commit, events) in &judge.acknowledged {
-                if !dropped.contains(commit) && events.iter().any(|id| !ids.contains(id)) {
-                    return self.fail(format!("replica {at} lost commit {commit} to the reset"));
-                }
+            if !self.is_stopped(at) && !self.agrees(at) {
+                return Err(format!("replica {at} goes on with an endpoint that lost what it confirmed"));
             }
         }
         Ok(())
