@@ -21,9 +21,10 @@ export async function listen(handler) {
   };
 }
 
-/** Builds the native server, when it is out of date. */
-export function buildServer() {
-  return run('cargo', ['build', '--quiet', '--features', 'server', '--bin', 'eventcore-server']);
+/** Builds the native server, when it is out of date: as tests want it, or as it is shipped. */
+export function buildServer({ release = false } = {}) {
+  const profile = release ? ['--release'] : [];
+  return run('cargo', ['build', '--quiet', ...profile, '--features', 'server', '--bin', 'eventcore-server']);
 }
 
 /**
@@ -60,8 +61,8 @@ export async function startProgram(program, args, expected, env = {}) {
 }
 
 /** Starts the native server on a free port. */
-export async function startServer(args) {
-  const program = `${ROOT}/target/debug/eventcore-server`;
+export async function startServer(args, { release = false } = {}) {
+  const program = `${ROOT}/target/${release ? 'release' : 'debug'}/eventcore-server`;
   const { said, ...process } = await startProgram(
     program,
     ['--listen', '127.0.0.1:0', ...args],
