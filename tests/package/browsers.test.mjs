@@ -38,6 +38,38 @@ test('a plain page', async () => {
   assert.deepEqual(await visit(browser, `${site.url}apps/plain/`), WELL);
 });
 
+/** How the module of a plain page was compiled, where it is served as this type. */
+async function compiled(contentType) {
+  const page = await browser.newPage();
+  try {
+    await page.addInitScript(() => {
+      globalThis.ways = [];
+      for (const way of ['instantiateStreaming', 'instantiate']) {
+        const real = WebAssembly[way];
+        WebAssembly[way] = async (...args) => {
+          const done = await real.apply(WebAssembly, args);
+          globalThis.ways.push(way);
+          return done;
+        };
+      }
+    });
+    await page.route('**/*.wasm', async (route) =>
+      route.fulfill({ response: await route.fetch(), contentType }),
+    );
+    await page.goto(`${site.url}apps/plain/`);
+    const result = await page.waitForFunction(() => globalThis.result, null, { timeout: PATIENCE_MS });
+    assert.deepEqual(await result.jsonValue(), WELL);
+    return await page.evaluate(() => globalThis.ways);
+  } finally {
+    await page.close();
+  }
+}
+
+test('the module is compiled while it arrives, and from its bytes where it is served as something else', async () => {
+  assert.deepEqual(await compiled('application/wasm'), ['instantiateStreaming']);
+  assert.deepEqual(await compiled('application/octet-stream'), ['instantiate']);
+});
+
 test('a worker', async () => {
   const answer = await page.evaluate(
     () =>

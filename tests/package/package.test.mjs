@@ -43,7 +43,7 @@ describe('the package', () => {
 
   test('its types hold under the strictest options, and refuse what is wrong', async () => {
     const tsc = inside('node_modules/typescript/bin/tsc');
-    for (const config of ['bundler', 'node', 'pglite']) {
+    for (const config of ['bundler', 'node', 'frameworks', 'pglite']) {
       await run(process.execPath, [tsc, '-p', inside('apps/types', `tsconfig.${config}.json`)]);
     }
   });

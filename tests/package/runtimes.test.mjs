@@ -1,6 +1,7 @@
 // The packed package in Node, Deno and workerd: the client, and the endpoint by the entry of its own.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import { run } from '../../js/tools/run.mjs';
 import { ENDPOINT_WELL, WELL } from './pages.mjs';
@@ -21,6 +22,13 @@ describe('Node', () => {
       write(file, PRINT);
       assert.deepEqual(printed(await run(process.execPath, [inside(file)])), BOTH_WELL, file);
     }
+  });
+
+  test('the command', async () => {
+    const { version } = JSON.parse(readFileSync(inside('node_modules/eventcore-web/package.json'), 'utf8'));
+    const command = process.platform === 'win32' ? 'eventcore-web.cmd' : 'eventcore-web';
+    const output = await run(inside('node_modules/.bin', command), ['serve', '--version']);
+    assert.ok(output.includes(version), output);
   });
 
   test('what needs the module before it is loaded says what to await', async () => {
