@@ -14,6 +14,7 @@ import { ROOT } from '../../js/tools/run.mjs';
 import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
 import { commit, follow, send, until } from '../support/http.mjs';
 import { claims, hmac, seconds, signed, signer } from '../support/jwt.mjs';
+import { DOCUMENT } from '../support/openapi.mjs';
 
 /** @type {Awaited<ReturnType<typeof startPostgres>>} */
 let postgres;
@@ -245,7 +246,8 @@ describe('what an operator sees', () => {
       const { status, headers, text } = await send(url, 'GET', '/metrics');
       stream.close();
       assert.equal(status, 200);
-      assert.match(headers['content-type'], /openmetrics/);
+      const { content } = DOCUMENT.paths['/metrics'].get.responses[200];
+      assert.deepEqual([headers['content-type']], Object.keys(content));
       for (const line of [
         'eventcore_requests_total{kind="Push",status="200"} 2',
         'eventcore_pushed_commits_total{outcome="accepted"} 1',
