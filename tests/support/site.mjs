@@ -45,6 +45,8 @@ export async function startSite(folder, scripts = {}) {
       const file = path.join(top, path.normalize(pathname));
       const content = scripts[pathname] ?? (await readFile(file));
       const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
+      // A frame without an origin of its own may load it, too.
+      response.setHeader('access-control-allow-origin', '*');
       response.setHeader('content-type', type).end(content);
     } catch {
       response.writeHead(404).end();
