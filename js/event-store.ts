@@ -4,7 +4,7 @@
 
 import { abortable, type WaitOptions } from './abort.js';
 import { Codec, type PayloadOptions } from './codec.js';
-import { type EventCoreError, errorOf, rethrown, typed } from './errors.js';
+import { type EventCoreError, rethrown, typed } from './errors.js';
 import type {
   AnyEvents,
   Batch,
@@ -18,7 +18,9 @@ import type {
 } from './events.js';
 import { client } from './load/client.js';
 import { type Packed, unpackFeed, unpackStream } from './records.js';
+import { type DatabaseOptions, deleteDatabase, listDatabases, openDatabase } from './store/databases.js';
 import { exportEvents, type ImportResult, importEvents, type TransferOptions } from './store/export.js';
+import { readSnapshot, writeSnapshot } from './store/snapshots.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
 import { StreamReader } from './stream-reader.js';
@@ -28,7 +30,7 @@ import type { EventsOf, Schemas } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
 /** How a store is opened. */
-export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M>, WaitOptions {
+export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M>, DatabaseOptions {
   /** Where events are kept: `indexeddb`, the default, or `memory`, which is gone with the page. */
   storage?: 'indexeddb' | 'memory';
   /**
@@ -45,16 +47,15 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   readonly #inner: LocalStore;
   readonly #codec: Codec<M>;
   readonly #syncs = new Set<Sync<M>>();
+  /** The database that other tabs may have open too; none for a store in memory. */
+  readonly #database: string | null;
 
-  /** Whether other tabs may have the same store open. */
-  readonly #shared: boolean;
-
-  private constructor(name: string, inner: LocalStore, options: OpenOptions<M>, shared: boolean) {
+  private constructor(name: string, inner: LocalStore, options: OpenOptions<M>, database: string | null) {
     super();
     this.name = name;
     this.#inner = inner;
     this.#codec = new Codec(options);
-    this.#shared = shared;
+    this.#database = database;
   }
 
   /**
@@ -72,11 +73,16 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     options?: OpenOptions<M>,
   ): Promise<EventStore<M>>;
   static async open<M extends object>(name: string, options: OpenOptions<M> = {}): Promise<EventStore<M>> {
-    const { storage = 'indexeddb', durability = 'strict', signal } = options;
+    const { storage = 'indexeddb', durability = 'strict', keyPrefix = '', signal } = options;
     signal?.throwIfAborted();
-    const opening = rethrown(open(name, storage, durability));
+    const database = storage === 'memory' ? null : keyPrefix + name;
+    const opening = rethrown(
+      database === null
+        ? client.load().then(({ LocalStore }) => LocalStore.inMemory())
+        : openDatabase(database, durability, options),
+    );
     try {
-      return new EventStore<M>(name, await abortable(opening, signal), options, storage === 'indexeddb');
+      return new EventStore<M>(name, await abortable(opening, signal), options, database);
     } catch (error) {
       // Nobody waits for it any more.
       opening.then(
@@ -94,24 +100,22 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    */
   static inMemory<M extends object = AnyEvents>(
     name = 'memory',
-    options: Omit<OpenOptions<M>, 'storage' | 'durability' | 'signal'> = {},
+    options: PayloadOptions<M> = {},
   ): EventStore<M> {
-    return new EventStore<M>(name, client.loaded().LocalStore.inMemory(), options, false);
+    return new EventStore<M>(name, client.loaded().LocalStore.inMemory(), options, null);
   }
 
   /** Deletes the store of this name with everything in it. Other tabs that have it open lose it. */
-  static async delete(name: string, options: WaitOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted();
-    requireIndexedDb();
-    const deleting = client.load().then(({ LocalStore }) => LocalStore.deleteIndexedDb(name));
-    await abortable(rethrown(deleting), options.signal);
+  static async delete(name: string, options: DatabaseOptions = {}): Promise<void> {
+    await deleteDatabase(name, options);
   }
 
-  /** The names of this origin's databases that start with `prefix`, those of other libraries among them. */
+  /**
+   * The names of this origin's databases, `keyPrefix` included, that start with `prefix`; those of other libraries
+   * among them.
+   */
   static async list(prefix = ''): Promise<string[]> {
-    requireIndexedDb();
-    const names = (await indexedDB.databases()).flatMap(({ name }) => name ?? []);
-    return names.filter((name) => name.startsWith(prefix)).sort();
+    return listDatabases(prefix);
   }
 
   /**
@@ -190,7 +194,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    * was written before is pushed too.
    */
   sync(options: SyncOptions<M>): Sync<M> {
-    const sync = new Sync<M>(this.#inner, this.#shared ? this.name : null, options, this.#codec);
+    const sync = new Sync<M>(this.#inner, this.#database, options, this.#codec);
     this.#syncs.add(sync);
     return sync;
   }
@@ -206,6 +210,20 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    */
   async closed(options: WaitOptions = {}): Promise<EventCoreError> {
     return typed(await abortable(this.#inner.closed(), options.signal)) as EventCoreError;
+  }
+
+  /** What was kept under this name by {@link writeSnapshot}; `undefined` where nothing is. */
+  readSnapshot(name: string): Promise<unknown> {
+    return readSnapshot(this.#inner, name);
+  }
+
+  /**
+   * Keeps a value that can be made anew, such as a projection's state, until another is kept under this name;
+   * `undefined` removes it. It is anything that `structuredClone` takes, and is not part of an export. It may be gone
+   * after a crash, and when the log becomes another one.
+   */
+  writeSnapshot(name: string, value: unknown): Promise<void> {
+    return writeSnapshot(this.#inner, name, value);
   }
 
   /** How much the store holds, and what the browser grants it. Reads the whole log, to count streams. */
@@ -246,20 +264,5 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   /** As {@link close}, at the end of a block with `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-async function open(name: string, storage: string, durability: string): Promise<LocalStore> {
-  if (storage === 'memory') return (await client.load()).LocalStore.inMemory();
-  requireIndexedDb();
-  return (await client.load()).LocalStore.openIndexedDb(name, durability);
-}
-
-function requireIndexedDb(): void {
-  if (!('indexedDB' in globalThis)) {
-    throw errorOf(
-      'STORAGE_UNAVAILABLE',
-      "storage is unavailable: this runtime has no IndexedDB; open the store with { storage: 'memory' }",
-    );
   }
 }

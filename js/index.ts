@@ -4,8 +4,14 @@ export type { WaitOptions } from './abort.js';
 export * from './error-classes.js';
 export { EventStore, type OpenOptions } from './event-store.js';
 export type * from './events.js';
-export { type Checkpoint, Projection, type ProjectionOptions } from './projection.js';
+export {
+  type Checkpoint,
+  type KeptProjectionOptions,
+  Projection,
+  type ProjectionOptions,
+} from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
+export type { DatabaseOptions } from './store/databases.js';
 export type { ImportResult, TransferOptions, TransferProgress } from './store/export.js';
 export type { StoreStats } from './store/stats.js';
 export type { Damage, Verification } from './store/verify.js';

@@ -20,6 +20,18 @@ export interface ProjectionOptions<S, M extends object = AnyEvents> {
   revision?: number;
 }
 
+/** How a projection is kept in its store. */
+export interface KeptProjectionOptions<S, M extends object = AnyEvents> extends ProjectionOptions<S, M> {
+  /** Events that may have to be folded again; after so many a snapshot is written. 1,000 without it. */
+  snapshotEvery?: number;
+}
+
+/** What is kept of a projection in the store. */
+interface Snapshot<S> extends Checkpoint<S> {
+  /** The event at the cursor, whatever its type: a log without it there is another one. */
+  eventId: string | null;
+}
+
 /** The state of the confirmed log and how far it goes: JSON if the state is, to be kept and resumed from. */
 export interface Checkpoint<S> {
   definition: string;
@@ -40,6 +52,7 @@ export class Projection<S, M extends object = AnyEvents> {
   #pending: StoredEvent<M>[] = [];
   #state: S;
   #turn: Promise<unknown> = Promise.resolve();
+  #kept: { store: EventStore<M>; name: string; every: number; cursor: number } | undefined;
 
   /** A projection before the first event, or at a checkpoint; one of another definition is ignored. */
   constructor(options: ProjectionOptions<S, M>, checkpoint?: Checkpoint<S>) {
@@ -50,6 +63,33 @@ export class Projection<S, M extends object = AnyEvents> {
     this.#confirmed = resumes ? checkpoint.state : options.initial;
     this.#cursor = resumes ? checkpoint.cursor : 0;
     this.#state = this.#confirmed;
+  }
+
+  /**
+   * A projection that a store keeps under a name: it goes on where its last snapshot was written, and writes one now
+   * and then while it catches up. It begins anew where its definition is another one, and where the log is.
+   */
+  static async open<S, M extends object = AnyEvents>(
+    store: EventStore<M>,
+    name: string,
+    options: KeptProjectionOptions<S, M>,
+  ): Promise<Projection<S, M>> {
+    const snapshot = (await store.readSnapshot(name)) as Snapshot<S> | undefined;
+    const resumes = snapshot !== undefined && (await eventAt(store, snapshot.cursor)) === snapshot.eventId;
+    const projection = new Projection(options, resumes ? snapshot : undefined);
+    const { snapshotEvery: every = 1_000 } = options;
+    projection.#kept = { store, name, every, cursor: projection.#cursor };
+    return projection;
+  }
+
+  /**
+   * Writes a snapshot now, as before the app goes to sleep.
+   *
+   * @throws TypeError where the projection is not kept in a store; QuotaExceeded and others of the storage;
+   * InvalidRequest where `structuredClone` does not take the state.
+   */
+  save(): Promise<void> {
+    return this.#inTurn(() => this.#save());
   }
 
   /** The state as a user should see it: the confirmed log, with what is pending on top. */
@@ -79,10 +119,32 @@ export class Projection<S, M extends object = AnyEvents> {
    * @throws EndpointReset where the feed ends before the cursor, so that it is another feed.
    */
   catchUp(store: EventStore<M>, options: WaitOptions = {}): Promise<number> {
-    const work = () => this.#catchUp(store, options);
+    const folded = this.#inTurn(async () => {
+      const folded = await this.#catchUp(store, options);
+      const kept = this.#kept;
+      // Where it cannot be written the next one may be: there is only more to fold until then.
+      if (kept && this.#cursor - kept.cursor >= kept.every) await this.#save().catch(() => {});
+      return folded;
+    });
+    return abortable(folded, options.signal);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work, work);
     this.#turn = turn;
-    return abortable(turn, options.signal);
+    return turn;
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#kept)
+      throw new TypeError('this projection is not kept in a store: open it by Projection.open()');
+    const { store, name } = this.#kept;
+    const checkpoint = this.checkpoint();
+    const eventId = await eventAt(store, checkpoint.cursor);
+    // The log was cut meanwhile: the next catching up is told.
+    if (eventId === undefined) return;
+    await store.writeSnapshot(name, { ...checkpoint, eventId } satisfies Snapshot<S>);
+    this.#kept.cursor = checkpoint.cursor;
   }
 
   async #catchUp(store: EventStore<M>, options: WaitOptions): Promise<number> {
@@ -119,4 +181,17 @@ export class Projection<S, M extends object = AnyEvents> {
       ...(!confirmedOnly && { maxEvents: 2 ** 32 - 1 }),
     };
   }
+}
+
+/** The id of the confirmed event at a position; `null` before the first, `undefined` where there is none to be read. */
+async function eventAt<M extends object>(
+  store: EventStore<M>,
+  position: number,
+): Promise<string | null | undefined> {
+  if (position === 0) return null;
+  const page = await store
+    .readAllEvents({ after: position - 1, confirmedOnly: true, maxEvents: 1 })
+    .catch(() => undefined);
+  const event = page?.events[0];
+  return event?.position === position ? event.id : undefined;
 }

@@ -190,6 +190,12 @@ impl Commit {
         self.fresh
     }
 
+    /// The same where it may have been written before, so that a store looks whether it was.
+    #[cfg(all(target_family = "wasm", feature = "client"))]
+    pub(crate) fn again(self) -> Self {
+        Self { fresh: false, ..self }
+    }
+
     /// The same events on top of other versions.
     #[must_use]
     pub fn rebased(mut self, actual: impl Fn(&StreamId) -> EventVersion) -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use js_sys::Array;
+use js_sys::{Array, Function, Map};
 use wasm_bindgen::prelude::*;
 
 use crate::event::StreamId;
@@ -29,24 +29,29 @@ impl LocalStore {
 
 #[wasm_bindgen]
 impl LocalStore {
-    /// Opens a database of the browser; `durability` is `strict` or `relaxed`.
+    /// Opens a database of the browser; `durability` is `strict` or `relaxed`. `blocked` is called where an older
+    /// connection is in the way.
     #[wasm_bindgen(js_name = openIndexedDb)]
-    pub async fn open_indexed_db(name: &str, durability: &str) -> Result<LocalStore, JsValue> {
+    pub async fn open_indexed_db(
+        name: &str,
+        durability: &str,
+        blocked: Option<Function>,
+    ) -> Result<LocalStore, JsValue> {
         let durability: Durability = durability.parse().map_err(to_js)?;
-        let backend = IndexedDbBackend::open(name, durability).await.map_err(to_js)?;
+        let backend = IndexedDbBackend::open(name, durability, blocked).await.map_err(to_js)?;
         Ok(Self::over(LocalBackend::IndexedDb(backend)))
     }
 
     /// An empty store in memory.
     #[wasm_bindgen(js_name = inMemory)]
     pub fn in_memory() -> LocalStore {
-        Self::over(LocalBackend::Memory(Box::default()))
+        Self::over(LocalBackend::Memory(Box::default(), Map::new()))
     }
 
     /// Deletes a database of the browser.
     #[wasm_bindgen(js_name = deleteIndexedDb)]
-    pub async fn delete_indexed_db(name: &str) -> Result<(), JsValue> {
-        IndexedDbBackend::delete(name).await.map_err(to_js)
+    pub async fn delete_indexed_db(name: &str, blocked: Option<Function>) -> Result<(), JsValue> {
+        IndexedDbBackend::delete(name, blocked).await.map_err(to_js)
     }
 
     /// An id for an event or a commit that may have to be written again.
@@ -96,6 +101,18 @@ impl LocalStore {
     /// Resolves when the store is closed, with why.
     pub async fn closed(&self) -> JsValue {
         to_js(self.store.backend().closed().await)
+    }
+
+    /// What was kept beside the log under a name.
+    #[wasm_bindgen(js_name = readSnapshot)]
+    pub async fn read_snapshot(&self, name: &str) -> Result<JsValue, JsValue> {
+        self.store.backend().read_snapshot(name).await.map_err(to_js)
+    }
+
+    /// Keeps a value beside the log under a name; `undefined` removes it.
+    #[wasm_bindgen(js_name = writeSnapshot)]
+    pub async fn write_snapshot(&self, name: &str, value: JsValue) -> Result<(), JsValue> {
+        self.store.backend().write_snapshot(name, &value).await.map_err(to_js)
     }
 
     /// What the store is a replica of, as JSON.

@@ -2,7 +2,8 @@
 //! subscription and sync were compiled for each of them.
 
 use event_listener::EventListener;
-use js_sys::Array;
+use js_sys::{Array, Map};
+use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
@@ -14,14 +15,15 @@ use crate::store::{
 use crate::version::{Cursor, Outcome};
 
 pub(super) enum LocalBackend {
-    Memory(Box<MemoryBackend>),
+    /// With the values that are kept beside the log.
+    Memory(Box<MemoryBackend>, Map),
     IndexedDb(IndexedDbBackend),
 }
 
 macro_rules! either {
     ($self:ident, $backend:ident => $call:expr) => {
         match $self {
-            Self::Memory($backend) => $call,
+            Self::Memory($backend, _) => $call,
             Self::IndexedDb($backend) => $call,
         }
     };
@@ -41,6 +43,20 @@ impl LocalBackend {
 
     fn open(&self) -> Result<(), StoreError> {
         either!(self, backend => backend.check_open())
+    }
+
+    pub(super) async fn read_snapshot(&self, name: &str) -> Result<JsValue, StoreError> {
+        match self {
+            Self::Memory(log, kept) => log.check_open().map(|()| kept.get(&name.into())),
+            Self::IndexedDb(log) => log.read_snapshot(name).await,
+        }
+    }
+
+    pub(super) async fn write_snapshot(&self, name: &str, value: &JsValue) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(log, kept) => log.check_open().map(|()| drop(kept.set(&name.into(), value))),
+            Self::IndexedDb(log) => log.write_snapshot(name, value).await,
+        }
     }
 
     /// As `read_streams`; a log in IndexedDB leaves the parsing to JavaScript where `packed` is given.

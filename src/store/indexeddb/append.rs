@@ -93,14 +93,20 @@ impl Inner {
         }
     }
 
-    /// Decides and persists runs in one transaction: by what is remembered, if that holds, else by what is there.
+    /// Decides and persists runs in one transaction: by what is remembered, if that holds, else by what is there. One
+    /// that the browser ends is tried once more.
     async fn write(&self, runs: &[Vec<Commit>]) -> Result<Vec<Vec<Outcome>>, StoreError> {
         // A commit that may be a repeat is looked for in any case.
         let is_fresh = runs.iter().flatten().all(Commit::is_fresh);
-        if is_fresh && let Some(outcomes) = self.write_once(runs, Look::IfNeeded).await? {
-            return Ok(outcomes);
+        match self.write_once(runs, if is_fresh { Look::IfNeeded } else { Look::First }).await {
+            Ok(Some(outcomes)) => return Ok(outcomes),
+            // Somebody else wrote; or the browser ended the transaction, maybe when it was done already.
+            Ok(None) | Err(StoreError::StorageUnavailable(_)) => {}
+            Err(error) => return Err(error),
         }
-        let outcomes = self.write_once(runs, Look::First).await?;
+        let again = runs.iter().map(|run| run.iter().cloned().map(Commit::again).collect());
+        let again: Vec<Vec<Commit>> = again.collect();
+        let outcomes = self.write_once(&again, Look::First).await?;
         outcomes.ok_or_else(|| StoreError::Internal("a writer that looked was refused".into()))
     }
 

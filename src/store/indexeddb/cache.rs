@@ -123,6 +123,10 @@ impl Cache {
         self.own.clone()
     }
 
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// Somebody else wrote, or may have.
     pub(super) fn distrust(&mut self) {
         self.own = self.own.take().map(Own::distrusted);
@@ -212,6 +216,7 @@ impl Inner {
     pub(super) async fn see(&self, transaction: &Transaction) -> Result<Rc<Seen>, StoreError> {
         let since = self.cache.borrow_mut().seen.get_or_insert_default().clone();
         let values = tail::values(transaction.get_all(TAIL, since.newer()?, None)?.await?);
+        self.connection.proven();
         if values.is_empty() {
             return Ok(since);
         }

@@ -10,9 +10,15 @@ pub(super) fn thrown(value: &JsValue) -> StoreError {
     let (name, text) = (property(value, "name"), describe(value));
     match name.as_deref() {
         Some("QuotaExceededError") => StoreError::QuotaExceeded(text),
-        // The connection was closed under the call, by `close` or by the browser.
-        Some("InvalidStateError") => StoreError::Closed,
-        Some("SecurityError" | "UnknownError" | "TransientError") => StoreError::StorageUnavailable(text),
+        // The transaction or the connection was ended under the call, by the browser or by someone's script.
+        Some(
+            "AbortError"
+            | "InvalidStateError"
+            | "SecurityError"
+            | "TransactionInactiveError"
+            | "TransientError"
+            | "UnknownError",
+        ) => StoreError::StorageUnavailable(text),
         Some("NotReadableError" | "NotFoundError" | "DataError") => StoreError::StorageCorrupt(text),
         _ => StoreError::Internal(text),
     }

@@ -8,6 +8,7 @@ mod cache;
 mod channel;
 mod checksum;
 mod compact;
+mod connection;
 mod failure;
 mod feed;
 mod fold;
@@ -16,6 +17,7 @@ mod read;
 mod records;
 mod replica;
 mod schema;
+mod snapshots;
 mod streams;
 mod tail;
 mod transaction;
@@ -25,8 +27,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use event_listener::{Event as Wakeup, EventListener};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use web_sys::IdbDatabase;
 
 use super::backend::{Backend, FeedSlice, Query, StreamSlice};
 use crate::error::StoreError;
@@ -36,6 +38,7 @@ use crate::version::Outcome;
 use append::Queue;
 use cache::Cache;
 use channel::Channel;
+use connection::Connection;
 use transaction::Transaction;
 #[cfg(feature = "contract")]
 use write::Look;
@@ -75,14 +78,13 @@ impl std::str::FromStr for Durability {
 pub struct IndexedDbBackend(Rc<Inner>);
 
 struct Inner {
-    database: IdbDatabase,
+    connection: Rc<Connection>,
     durability: Durability,
     ids: IdGenerator,
     cache: RefCell<Cache>,
     queue: RefCell<Queue>,
     signals: Rc<Signals>,
     channel: RefCell<Option<Channel>>,
-    _callbacks: [Closure<dyn FnMut()>; 2],
 }
 
 /// What the database's events reach.
@@ -96,6 +98,12 @@ struct Signals {
 }
 
 impl Signals {
+    /// # Errors
+    /// Why the log is closed, if it is.
+    fn check(&self) -> Result<(), StoreError> {
+        self.closed.borrow().clone().map_or(Ok(()), Err)
+    }
+
     fn close(&self, why: StoreError) {
         self.closed.borrow_mut().get_or_insert(why);
         self.changed.notify(usize::MAX);
@@ -103,28 +111,29 @@ impl Signals {
 }
 
 impl IndexedDbBackend {
-    /// Opens the database of this name, and creates it where there is none.
+    /// Opens the database of this name, and creates it where there is none. `blocked` is called where an older
+    /// connection does not make way: then it waits until that one is gone, and else for 5 seconds.
     ///
     /// # Errors
     /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, the browser refuses it, or another tab with an older
     /// version does not let go; `SCHEMA_TOO_NEW`; `STORAGE_CORRUPT` where it is no such database.
-    pub async fn open(name: &str, durability: Durability) -> Result<Self, StoreError> {
-        let database = schema::open(name).await?;
+    pub async fn open(
+        name: &str,
+        durability: Durability,
+        blocked: Option<Function>,
+    ) -> Result<Self, StoreError> {
         let signals = Rc::<Signals>::default();
-        let callbacks = [on_version_change(&database, &signals), on_close(&signals)];
-        database.set_onversionchange(Some(callbacks[0].as_ref().unchecked_ref()));
-        database.set_onclose(Some(callbacks[1].as_ref().unchecked_ref()));
+        let connection = Connection::open(name, blocked, &signals).await?;
         let inner = Inner {
             channel: RefCell::new(Channel::open(name, &signals)),
-            database,
+            connection,
             durability,
             ids: IdGenerator::new(),
             cache: RefCell::default(),
             queue: RefCell::default(),
             signals,
-            _callbacks: callbacks,
         };
-        let seen = inner.see(&inner.begin_read()?).await?;
+        let seen = inner.see(&inner.begin_read().await?).await?;
         if let Some(clock) = seen.state.clock {
             inner.ids.resume(clock);
         }
@@ -133,12 +142,13 @@ impl IndexedDbBackend {
         Ok(Self(inner))
     }
 
-    /// Deletes the database of this name with all that is in it; logs that have it open are closed.
+    /// Deletes the database of this name with all that is in it; logs that have it open are closed. `blocked` as for
+    /// [`open`](Self::open).
     ///
     /// # Errors
     /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, or something does not let go of the database.
-    pub async fn delete(name: &str) -> Result<(), StoreError> {
-        schema::delete(name).await
+    pub async fn delete(name: &str, blocked: Option<Function>) -> Result<(), StoreError> {
+        schema::delete(name, blocked).await
     }
 
     /// # Errors
@@ -183,12 +193,20 @@ impl IndexedDbBackend {
 
 impl Inner {
     fn open(&self) -> Result<(), StoreError> {
-        self.signals.closed.borrow().clone().map_or(Ok(()), Err)
+        self.signals.check()
     }
 
-    fn begin_read(&self) -> Result<Transaction, StoreError> {
-        self.open()?;
-        Transaction::read(&self.database)
+    /// Waits for the connection, should it be opened again, and forgets what was known through the one before.
+    async fn ready(&self) -> Result<(), StoreError> {
+        if self.connection.ready().await? {
+            self.cache.borrow_mut().forget();
+        }
+        Ok(())
+    }
+
+    async fn begin_read(&self) -> Result<Transaction, StoreError> {
+        self.ready().await?;
+        Transaction::read(&self.connection.database())
     }
 
     /// Tells everyone that something was written.
@@ -203,9 +221,7 @@ impl Inner {
     fn close(&self) {
         self.signals.close(StoreError::Closed);
         self.channel.take();
-        self.database.set_onversionchange(None);
-        self.database.set_onclose(None);
-        self.database.close();
+        self.connection.close();
     }
 }
 
@@ -213,22 +229,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Someone deletes or upgrades the database: lets go of it, so that they need not wait.
-fn on_version_change(database: &IdbDatabase, signals: &Rc<Signals>) -> Closure<dyn FnMut()> {
-    let (database, signals) = (database.clone(), Rc::clone(signals));
-    Closure::new(move || {
-        database.close();
-        signals.close(StoreError::Closed);
-    })
-}
-
-/// The browser took the database away, as when a person clears the site's data.
-fn on_close(signals: &Rc<Signals>) -> Closure<dyn FnMut()> {
-    let signals = Rc::clone(signals);
-    let why = "the browser closed the database; open it again";
-    Closure::new(move || signals.close(StoreError::StorageUnavailable(why.into())))
 }
 
 impl Backend for IndexedDbBackend {

@@ -36,7 +36,7 @@ impl Inner {
         query: &Query,
         packed: Option<&Array>,
     ) -> Result<Vec<StreamSlice>, StoreError> {
-        let transaction = self.begin_read()?;
+        let transaction = self.begin_read().await?;
         let readings = streams.iter().map(|stream| Reading::begin(&transaction, stream, query));
         let readings = readings.collect::<Result<Vec<_>, _>>()?;
         let seen = self.see(&transaction).await?;
@@ -59,7 +59,7 @@ impl Inner {
         query: &Query,
         packed: Option<&Array>,
     ) -> Result<FeedSlice, StoreError> {
-        let transaction = self.begin_read()?;
+        let transaction = self.begin_read().await?;
         let after = query.after.and_then(Place::position);
         let is_forwards = !query.backwards && !matches!(query.after, Some(Place::Pending(_)));
         // Asked for together with the tail.
@@ -96,7 +96,7 @@ impl Inner {
     }
 
     pub(super) async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
-        let transaction = self.begin_read()?;
+        let transaction = self.begin_read().await?;
         let seen = self.see(&transaction).await?;
         let outbox = self.outbox(&transaction, &seen).await?;
         if let Some(pending) = outbox.events.iter().find(|event| event.id == id) {

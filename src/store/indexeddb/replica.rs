@@ -23,7 +23,7 @@ const PAGE: u32 = 128;
 
 impl Replica for IndexedDbBackend {
     async fn state(&self) -> Result<ReplicaState, StoreError> {
-        let transaction = self.0.begin_read()?;
+        let transaction = self.0.begin_read().await?;
         Ok(self.0.see(&transaction).await?.state.clone().replica())
     }
 
@@ -37,11 +37,12 @@ impl Replica for IndexedDbBackend {
         writing.transaction.clear(LOG)?;
         writing.after.space = Some(space.clone());
         writing.restart_at(Position::ZERO);
-        writing.commit(Added::Rewritten).await.map(drop)
+        writing.commit(Added::Rewritten).await?;
+        self.forget_snapshots().await
     }
 
     async fn outbox(&self, max_commits: usize, max_bytes: usize) -> Result<Vec<OutboxCommit>, StoreError> {
-        let transaction = self.0.begin_read()?;
+        let transaction = self.0.begin_read().await?;
         let seen = self.0.see(&transaction).await?;
         let outbox = self.0.outbox(&transaction, &seen).await?;
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting.clone());
@@ -122,7 +123,8 @@ impl Replica for IndexedDbBackend {
         }
         writing.after.backend_id = None;
         writing.restart_at(to.into());
-        writing.commit(Added::Rewritten).await.map(drop)
+        writing.commit(Added::Rewritten).await?;
+        self.forget_snapshots().await
     }
 }
 

@@ -22,7 +22,7 @@ use super::transaction::Answer;
 use crate::error::StoreError;
 
 /// The schema that this version writes.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 /// Records of confirmed events, by the position of their first.
 pub(super) const LOG: &str = "log";
 /// Commits that wait, by their number.
@@ -32,6 +32,8 @@ pub(super) const TAIL: &str = "tail";
 /// What is known of the whole, as schema 1 had it.
 const META: &str = "meta";
 pub(super) const STORES: [&str; 3] = [LOG, OUTBOX, TAIL];
+/// What apps keep beside the log, by names.
+pub(super) const SNAPSHOTS: &str = "snapshots";
 /// Of the log: `[stream, last version of it in the record]`, for every stream of a record.
 pub(super) const BY_STREAM: &str = "streams";
 /// Of the log: the moments in which the ids of a record's events were made.
@@ -46,20 +48,31 @@ extern "C" {
     fn set_timeout(callback: &Function, milliseconds: u32) -> Result<JsValue, JsValue>;
 }
 
-/// Opens a database, and creates or upgrades it.
-pub(super) async fn open(name: &str) -> Result<IdbDatabase, StoreError> {
+/// Opens a database, and upgrades it; where there is none, it is created, or it is an error that it is gone.
+///
+/// `blocked` is called where something keeps it open in an older schema: then it waits for as long as that does.
+pub(super) async fn open(
+    name: &str,
+    creates: bool,
+    blocked: Option<Function>,
+) -> Result<IdbDatabase, StoreError> {
     let mut request = Factory::new().and_then(|f| f.open(name, Some(SCHEMA))).map_err(unavailable)?;
     let fault = Fault::default();
     let found = Rc::clone(&fault);
     request.on_upgrade_needed(move |event| {
-        if let Err(error) = upgrade(&event, &found) {
-            fail(&event, &found, failed(error));
+        let is_gone = !creates && matches!(event.old_version(), Ok(0));
+        let upgraded = match is_gone {
+            true => {
+                Err(StoreError::StorageUnavailable("the database is gone, as when data are cleared".into()))
+            }
+            false => upgrade(&event, &found).map_err(failed),
+        };
+        if let Err(error) = upgraded {
+            fail(&event, &found, error);
         }
     });
-    let (blocked, is_blocked) = oneshot::channel();
-    request.on_blocked(move |_| {
-        let _ = blocked.send(());
-    });
+    let (is_blocked, on_blocked) = patience(blocked);
+    request.on_blocked(on_blocked);
     match future::select(request.into_future(), Box::pin(out_of_patience(is_blocked))).await {
         Either::Left((Ok(database), _)) => checked(name, database),
         Either::Left((Err(error), _)) if is_version_error(&error) => Err(too_new(name).await),
@@ -75,17 +88,27 @@ pub(super) async fn open(name: &str) -> Result<IdbDatabase, StoreError> {
     }
 }
 
-/// Deletes a database with all that is in it.
-pub(super) async fn delete(name: &str) -> Result<(), StoreError> {
+/// Deletes a database with all that is in it; `blocked` as for [`open`].
+pub(super) async fn delete(name: &str, blocked: Option<Function>) -> Result<(), StoreError> {
     let mut request = Factory::new().and_then(|f| f.delete(name)).map_err(unavailable)?;
-    let (blocked, is_blocked) = oneshot::channel();
-    request.on_blocked(move |_| {
-        let _ = blocked.send(());
-    });
+    let (is_blocked, on_blocked) = patience(blocked);
+    request.on_blocked(on_blocked);
     match future::select(request.into_future(), Box::pin(out_of_patience(is_blocked))).await {
         Either::Left((result, _)) => result.map_err(unavailable),
         Either::Right(_) => Err(in_use(name)),
     }
+}
+
+/// What to wait for, and what to do when a request is blocked: either tells the app, which sees to it, or runs out
+/// of patience.
+fn patience(told: Option<Function>) -> (oneshot::Receiver<()>, impl FnOnce(VersionChangeEvent)) {
+    let (blocked, is_blocked) = oneshot::channel();
+    let on_blocked = move |_| match told {
+        // It is the app's to see that it does not throw.
+        Some(told) => drop(told.call0(&JsValue::UNDEFINED)),
+        None => drop(blocked.send(())),
+    };
+    (is_blocked, on_blocked)
 }
 
 /// Why an upgrade failed.
@@ -117,6 +140,9 @@ fn upgrade(event: &VersionChangeEvent, fault: &Fault) -> Result<(), idb::Error> 
                 fail(&event, &fault, error);
             }
         });
+    }
+    if version < 3 {
+        create(SNAPSHOTS)?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ extern "C" {
     ) -> Result<IdbTransaction, JsValue>;
 }
 
-/// A transaction over all stores.
+/// A transaction over all stores, or some.
 pub(super) struct Transaction {
     /// Taken when it ends.
     inner: Option<idb::Transaction>,
@@ -51,15 +51,27 @@ pub(super) enum Committed {
 impl Transaction {
     /// A transaction that only reads; it ends by itself.
     pub(super) fn read(database: &IdbDatabase) -> Result<Self, StoreError> {
-        Ok(Self { inner: Some(begin(database, "readonly", &Object::new())?), end: None })
+        Self::over(database, &STORES, None)
     }
 
     /// A transaction that writes when it is committed.
     pub(super) fn write(database: &IdbDatabase, durability: Durability) -> Result<Self, StoreError> {
+        Self::over(database, &STORES, Some(durability))
+    }
+
+    /// A transaction over some stores; one that writes has a durability.
+    pub(super) fn over(
+        database: &IdbDatabase,
+        stores: &[&str],
+        durability: Option<Durability>,
+    ) -> Result<Self, StoreError> {
+        let Some(durability) = durability else {
+            return Ok(Self { inner: Some(begin(database, stores, "readonly", &Object::new())?), end: None });
+        };
         let options = Object::new();
         // A plain object takes every property.
         let _ = js_sys::Reflect::set(&options, &"durability".into(), &durability.name().into());
-        let mut transaction = begin(database, "readwrite", &options)?;
+        let mut transaction = begin(database, stores, "readwrite", &options)?;
         let (ended, end) = oneshot::channel();
         let ended = std::rc::Rc::new(std::cell::Cell::new(Some(ended)));
         let aborted = std::rc::Rc::clone(&ended);
@@ -86,7 +98,7 @@ impl Transaction {
     }
 
     pub(super) fn get(&self, store: &str, key: &JsValue) -> Result<Answer, StoreError> {
-        Ok(Answer::of(self.store(store)?.get(key.clone()).map_err(failed)?))
+        Ok(Answer::of(self.store(store)?.get(key.clone()).map_err(|error| self.fault(error))?))
     }
 
     /// The keys of a range, in their order.
@@ -121,12 +133,12 @@ impl Transaction {
 
     /// Writes a value; a failure aborts the transaction and is what its commit answers.
     pub(super) fn put(&self, store: &str, key: &JsValue, value: &JsValue) -> Result<(), StoreError> {
-        self.store(store)?.put(value, Some(key)).map(drop).map_err(failed)
+        self.store(store)?.put(value, Some(key)).map(drop).map_err(|error| self.fault(error))
     }
 
     /// Writes a value under a key that must be free.
     pub(super) fn add(&self, store: &str, key: &JsValue, value: &JsValue) -> Result<(), StoreError> {
-        self.store(store)?.add(value, Some(key)).map(drop).map_err(failed)
+        self.store(store)?.add(value, Some(key)).map(drop).map_err(|error| self.fault(error))
     }
 
     /// Deletes what lies under a key, or a range of keys.
@@ -138,9 +150,16 @@ impl Transaction {
         self.store(store)?.clear().map(drop).map_err(failed)
     }
 
+    /// Why a request could not be made: because the transaction is aborted already, where it is, and else its own
+    /// fault.
+    fn fault(&self, error: idb::Error) -> StoreError {
+        let aborted = self.inner.as_ref().and_then(idb::Transaction::error);
+        aborted.map_or_else(|| failed(error), |why| thrown(&why))
+    }
+
     fn store(&self, name: &str) -> Result<ObjectStore, StoreError> {
         match &self.inner {
-            Some(transaction) => transaction.object_store(name).map_err(failed),
+            Some(transaction) => transaction.object_store(name).map_err(|error| self.fault(error)),
             None => Err(StoreError::Internal("a transaction is over".into())),
         }
     }
@@ -159,8 +178,13 @@ impl Drop for Transaction {
     }
 }
 
-fn begin(database: &IdbDatabase, mode: &str, options: &Object) -> Result<idb::Transaction, StoreError> {
-    let stores: Array = STORES.iter().copied().map(JsValue::from).collect();
+fn begin(
+    database: &IdbDatabase,
+    stores: &[&str],
+    mode: &str,
+    options: &Object,
+) -> Result<idb::Transaction, StoreError> {
+    let stores: Array = stores.iter().copied().map(JsValue::from).collect();
     let transaction = database.unchecked_ref::<Database>().begin(&stores, mode, options);
     transaction.map(Into::into).map_err(|error| thrown(&error))
 }
@@ -170,7 +194,7 @@ fn reason(event: &Event) -> StoreError {
     let transaction = event.target().and_then(|target| target.dyn_into::<IdbTransaction>().ok());
     match transaction.and_then(|transaction| transaction.error()) {
         Some(error) => thrown(&error),
-        None => StoreError::Internal("the transaction was aborted".into()),
+        None => StoreError::StorageUnavailable("the transaction was aborted; nothing was written".into()),
     }
 }
 

@@ -53,8 +53,8 @@ impl Inner {
         look: Look,
         durability: Durability,
     ) -> Result<Writing<'_>, StoreError> {
-        self.open()?;
-        let transaction = Transaction::write(&self.database, durability)?;
+        self.ready().await?;
+        let transaction = Transaction::write(&self.connection.database(), durability)?;
         if self.signals.heard.take() {
             self.cache.borrow_mut().distrust();
         }
@@ -176,6 +176,8 @@ impl Writing<'_> {
                 self.inner.announce();
                 Ok(true)
             }
+            // There is no more room for who looks.
+            Committed::Aborted(error @ StoreError::QuotaExceeded(_)) => Err(error),
             Committed::Aborted(error) if self.has_looked => Err(error),
             Committed::Aborted(_) => {
                 self.inner.cache.borrow_mut().distrust();

@@ -77,7 +77,7 @@ fn fresh_name() -> String {
 
 /// A test cannot go on without its store.
 async fn open(name: &str) -> IndexedDbBackend {
-    match IndexedDbBackend::open(name, Durability::Relaxed).await {
+    match IndexedDbBackend::open(name, Durability::Relaxed, None).await {
         Ok(backend) => backend,
         Err(error) => wasm_bindgen::throw_str(&format!("the database cannot be opened: {error}")),
     }
