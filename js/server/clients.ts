@@ -61,6 +61,37 @@ export function fromPg(pool: PgPool): SqlClient {
   };
 }
 
+/** As much of a `Client` of `pg` as the endpoint uses. */
+export interface PgClient {
+  connect(): Promise<unknown>;
+  query(query: PgQuery): Promise<{ rows: unknown[] }>;
+  end(): Promise<unknown>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/**
+ * Opens a connection of its own for each transaction and each reading, and closes it behind that: for edge workers,
+ * where a connection belongs to a request, and something such as Hyperdrive keeps those to the database. Nobody
+ * listens there: who follows a space looks every second.
+ */
+export function fromPgClients(open: () => PgClient): SqlClient {
+  return {
+    async connect() {
+      const client = open();
+      // What breaks while nobody asks for anything shows when somebody does.
+      client.on('error', () => {});
+      await client.connect();
+      return {
+        async query(text, params) {
+          const { rows } = await client.query({ text, values: [...params], rowMode: 'array' });
+          return rows as SqlRow[];
+        },
+        release: () => void client.end().catch(() => {}),
+      };
+    },
+  };
+}
+
 /** As much of a `PGlite` as the endpoint uses. */
 export interface PGliteDatabase {
   /** Runs a statement with parameters. */

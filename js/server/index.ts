@@ -3,7 +3,15 @@
 export type { WaitOptions } from '../abort.js';
 export * from '../error-classes.js';
 export type * from '../events.js';
-export { fromPGlite, fromPg, type PGliteDatabase, type PgPool, type PgQuery } from './clients.js';
+export {
+  fromPGlite,
+  fromPg,
+  fromPgClients,
+  type PGliteDatabase,
+  type PgClient,
+  type PgPool,
+  type PgQuery,
+} from './clients.js';
 export { PostgresEventStore, type PostgresOptions } from './event-store.js';
 export {
   type Access,

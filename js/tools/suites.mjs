@@ -54,6 +54,8 @@ async function lint() {
     biome: () => command(...npmProgram('@biomejs/biome', 'biome', ['ci', '--error-on-warnings'])),
     clippy: () => command(...clippy('--all-targets')),
     'clippy, server': () => command(...clippy('--all-targets', '--features', 'server')),
+    'clippy, fuzzers': () =>
+      command(...clippy('--manifest-path', 'tests/fuzz/Cargo.toml', '--target-dir', 'target')),
     'clippy, wasm contract': () => command(...clippy(...wasm, '--features', 'contract')),
     'clippy, wasm endpoint': () => command(...clippy(...wasm, '--features', 'endpoint')),
     'cargo doc': () =>

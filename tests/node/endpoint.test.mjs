@@ -12,7 +12,7 @@ import { ERROR_CLASSES } from '../../dist/errors.js';
 import { bearerTokens, createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
 import { startPostgres } from '../../js/tools/postgres.mjs';
 import { ROOT } from '../../js/tools/run.mjs';
-import { ADMITTED, BODY_TIMEOUT, endpointSuite, SECRET } from '../support/endpoint-suite.mjs';
+import { ADMITTED, BODY_TIMEOUT, endpointSuite, SECRET, tokenSuite } from '../support/endpoint-suite.mjs';
 import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
 import { DOCUMENT } from '../support/openapi.mjs';
 
@@ -44,11 +44,7 @@ const strict = {
   }),
   bodyTimeout: BODY_TIMEOUT,
 };
-endpointSuite(
-  'createSyncHandler over PGlite',
-  () => overPGlite({ allowOrigin: ADMITTED }),
-  () => overPGlite(strict),
-);
+endpointSuite('createSyncHandler over PGlite', () => overPGlite({ allowOrigin: ADMITTED }));
 
 const overPg = async (options) => {
   const pool = new pg.Pool({ connectionString: postgres.url, max: 8 });
@@ -56,28 +52,28 @@ const overPg = async (options) => {
   const host = await listen(createSyncHandler({ sql: fromPg(pool), ...options }));
   return { url: host.url, stop: () => host.stop().then(() => pool.end()), database: postgres };
 };
-endpointSuite(
-  'createSyncHandler over pg',
-  () => overPg({ allowOrigin: [ADMITTED], schema: 'over "pg"' }),
-  () => overPg({ schema: 'strict "pg"', ...strict }),
-  { canLoseDatabase: true },
-);
+endpointSuite('createSyncHandler over pg', () => overPg({ allowOrigin: [ADMITTED], schema: 'over "pg"' }), {
+  canLoseDatabase: true,
+});
 
 const native = async (...args) => ({
   ...(await startServer(['--database-url', postgres.url, ...args])),
   database: postgres,
 });
-endpointSuite(
-  'eventcore-server',
-  () => native('--schema', 'native', '--allow-origin', ADMITTED),
-  async () => {
+endpointSuite('eventcore-server', () => native('--schema', 'native', '--allow-origin', ADMITTED), {
+  canLoseDatabase: true,
+});
+
+tokenSuite({
+  'createSyncHandler over PGlite': () => overPGlite(strict),
+  'createSyncHandler over pg': () => overPg({ schema: 'strict "pg"', ...strict }),
+  'eventcore-server': async () => {
     const secret = path.join(folder, 'secret');
     await writeFile(secret, SECRET);
     const times = ['--body-timeout', String(BODY_TIMEOUT), '--jwt-leeway', '0'];
     return native('--schema', 'strict', '--jwt-secret-file', secret, ...times);
   },
-  { canLoseDatabase: true },
-);
+});
 
 it('documents every code that an error can have', () => {
   assert.deepEqual(DOCUMENT.components.schemas.ErrorCode.enum, Object.keys(ERROR_CLASSES).sort());

@@ -42,6 +42,20 @@ export function inside(...parts) {
   return path.join(PROJECT, ...parts);
 }
 
+/** Deno, from the package of this platform. */
+export function denoProgram() {
+  const folder = { linux: 'linux', darwin: 'darwin', win32: 'win32' }[process.platform];
+  const libc = process.platform === 'linux' ? '-glibc' : '';
+  return inside('node_modules/@deno', `${folder}-${process.arch}${libc}`, 'deno');
+}
+
+/** Bun, from the package of this platform; or from where its install script puts it, if that was let run. */
+export function bunProgram() {
+  const installed = inside('node_modules/bun/bin/bun.exe');
+  const packaged = inside('node_modules/@oven', `bun-${process.platform}-${process.arch}`, 'bin', 'bun');
+  return existsSync(packaged) ? packaged : installed;
+}
+
 /** A tool of the project, by its API. @param {string} name */
 export function tool(name) {
   return import(pathToFileURL(createRequire(inside('package.json')).resolve(name)).href);

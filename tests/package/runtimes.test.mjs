@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import { run } from '../../js/tools/run.mjs';
 import { ENDPOINT_WELL, WELL } from './pages.mjs';
-import { inside, install, tool, write } from './project.mjs';
+import { denoProgram, inside, install, tool, write } from './project.mjs';
 
 before(() => install());
 
@@ -46,12 +46,9 @@ describe('Node', () => {
 });
 
 test('Deno, without any permission', async () => {
-  const folder = { linux: 'linux', darwin: 'darwin', win32: 'win32' }[process.platform];
-  const libc = process.platform === 'linux' ? '-glibc' : '';
-  const program = inside('node_modules/@deno', `${folder}-${process.arch}${libc}`, 'deno');
   write('apps/deno.mjs', PRINT);
   const output = await run(
-    program,
+    denoProgram(),
     ['run', '--no-prompt', '--node-modules-dir=manual', inside('apps/deno.mjs')],
     { env: { DENO_DIR: inside('.deno'), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' } },
   );

@@ -15,36 +15,44 @@ export { BODY_TIMEOUT, SECRET } from './endpoint/tokens.mjs';
 /** Longer than any case takes on a slow machine, and shorter than who waits for the suite. */
 const TIMEOUT_MS = 600_000;
 
+/** @typedef {import('./endpoint/talk.mjs').Host} Host */
+
 /**
- * @typedef {import('./endpoint/talk.mjs').Host} Host
  * @param {string} name
  * @param {() => Promise<Host>} start A host on an empty schema; it admits pages of `ADMITTED`.
- * @param {() => Promise<Host>} startStrict One that verifies tokens by `SECRET`, and gives bodies `BODY_TIMEOUT` seconds.
  * @param {{ canLoseDatabase?: boolean }} [options] Whether `database` can be killed and started again.
  */
-export function endpointSuite(name, start, startStrict, { canLoseDatabase = false } = {}) {
+export function endpointSuite(name, start, { canLoseDatabase = false } = {}) {
   describe(name, { timeout: TIMEOUT_MS }, () => {
-    /** @type {Host} */
-    let host;
-    before(async () => {
-      host = await start();
-    });
-    after(() => host?.stop());
-    const talking = talk(() => host);
+    const talking = talk(hostOf(start));
     feed(talking);
     refusals(talking);
     badInput(talking);
     following(talking);
     if (canLoseDatabase) outage(talking);
   });
+}
 
-  describe(`${name}, with tokens`, { timeout: TIMEOUT_MS }, () => {
-    /** @type {Host} */
-    let host;
-    before(async () => {
-      host = await startStrict();
-    });
-    after(() => host?.stop());
-    tokens(talk(() => host));
+/**
+ * The hosts side by side, since each mostly waits.
+ * @param {Record<string, () => Promise<Host>>} starts Hosts that verify tokens by `SECRET`, and give bodies
+ * `BODY_TIMEOUT` seconds.
+ */
+export function tokenSuite(starts) {
+  describe('with tokens', { concurrency: true, timeout: TIMEOUT_MS }, () => {
+    for (const [name, start] of Object.entries(starts)) {
+      describe(name, { concurrency: 1 }, () => tokens(talk(hostOf(start))));
+    }
   });
+}
+
+/** A host for the cases of this suite. @param {() => Promise<Host>} start */
+function hostOf(start) {
+  /** @type {Host} */
+  let host;
+  before(async () => {
+    host = await start();
+  });
+  after(() => host?.stop());
+  return () => host;
 }
