@@ -63,9 +63,13 @@ export function fromPg(pool: PgPool): SqlClient {
 
 /** As much of a `Client` of `pg` as the endpoint uses. */
 export interface PgClient {
+  /** Opens the connection. */
   connect(): Promise<unknown>;
+  /** Runs a statement. */
   query(query: PgQuery): Promise<{ rows: unknown[] }>;
+  /** Closes the connection. */
   end(): Promise<unknown>;
+  /** A connection that breaks while nothing is asked of it must not end the process. */
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 

@@ -1,6 +1,13 @@
 // The endpoint takes the types of pg's own.
 
-import { createSyncHandler, fromPg, PostgresEventStore, VersionConflict } from 'eventcore-web/server';
+import {
+  bearerTokens,
+  createSyncHandler,
+  fromPg,
+  fromPgClients,
+  PostgresEventStore,
+  VersionConflict,
+} from 'eventcore-web/server';
 import pg from 'pg';
 import * as v from 'valibot';
 
@@ -29,3 +36,10 @@ export async function stores(): Promise<void> {
   // @ts-expect-error an amount is a number
   await checked.writeEvents([{ ...at, type: 'OrderPaid', payload: { amount: '1' } }]);
 }
+
+export const atTheEdge = createSyncHandler({
+  sql: fromPgClients(() => new pg.Client()),
+  authorize: bearerTokens(() => ({ exp: 1, spaces: { a: ['read'] } })),
+  bodyTimeout: 10,
+});
+atTheEdge.endStreams();
