@@ -191,6 +191,8 @@ impl Machine {
         if let Some(reset) = self.recognise(&answer.backend_id, answer.head) {
             return reset;
         }
+        // What was pushed without a look at the log was the first that there is.
+        self.verify = false;
         if answer.outcomes.len() != commits.len() {
             return self
                 .end(Some(StoreError::Internal("the endpoint did not answer for every commit".into())));

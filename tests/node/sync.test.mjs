@@ -242,6 +242,79 @@ describe('what the endpoint says by itself', () => {
   });
 });
 
+describe('a sync that is watched and called off', () => {
+  /** The progress of a state, each step once. */
+  const recorded = (sync, wanted) => {
+    const steps = [];
+    const leave = sync.subscribe(({ state, progress }) => {
+      const step = JSON.stringify(progress);
+      // A look at what is new, and nothing is, has no progress to show.
+      if (state !== wanted || !progress?.total || step === JSON.stringify(steps.at(-1))) return;
+      steps.push(progress);
+    });
+    return { steps, leave };
+  };
+  const assertRises = (steps, total) => {
+    assert.ok(steps.length > 2, JSON.stringify(steps));
+    const done = steps.map((step) => step.done);
+    assert.deepEqual(
+      done,
+      done.toSorted((one, other) => one - other),
+      'it rises',
+    );
+    assert.ok(done[0] < total && steps.at(-1).total === total, JSON.stringify(steps));
+  };
+
+  test('long pushes and pulls say how far they are', async (context) => {
+    const { store, sync } = await replica(context);
+    await sync.syncNow();
+    sync.stop();
+    await until(sync, ({ state }) => state === 'stopped');
+    for (let n = 0; n < 3_500; n++) store.writeEvents([noted(`s-${n % 50}`, 'noCheck', { n })]);
+    await store.writeEvents([noted('last', 'noStream')]);
+    const pushed = recorded(sync, 'pushing');
+    sync.start();
+    await sync.flush();
+    pushed.leave();
+    assertRises(pushed.steps, 3_501);
+    sync.stop();
+
+    const { store: other, sync: pulling } = await replica(context);
+    const pulled = recorded(pulling, 'pulling');
+    await pulling.syncNow();
+    pulled.leave();
+    assertRises(pulled.steps, 3_501);
+    assert.equal((await other.readAllEvents({ maxEvents: 1 })).head, 3_501);
+  });
+
+  test('syncNow and flush can be called off, and the sync goes on', async (context) => {
+    const { store, sync } = await replica(context);
+    await sync.syncNow();
+    proxy.fate = () => 'stall';
+    const reason = new Error('the user left');
+    for (const call of ['syncNow', 'flush']) {
+      await store.writeEvents([noted(call, 'noStream')]);
+      const gone = AbortSignal.abort(reason);
+      await assert.rejects(sync[call]({ signal: gone }), reason);
+      const leaving = new AbortController();
+      const met = proxy.met('stall');
+      const waiting = sync[call]({ signal: leaving.signal });
+      await met.then(() => leaving.abort(reason));
+      await assert.rejects(waiting, reason);
+      proxy.fate = ({ method }) => (method === 'POST' ? 'stall' : 'pass');
+      sync.stop();
+      await until(sync, ({ state }) => state === 'stopped');
+      sync.start();
+    }
+    proxy.fate = () => 'pass';
+    sync.stop();
+    await until(sync, ({ state }) => state === 'stopped');
+    sync.start();
+    await sync.flush({ signal: new AbortController().signal });
+    assert.equal((await store.readAllEvents()).head, 2);
+  });
+});
+
 describe('conflicts', () => {
   /** Two replicas; the second was offline while both wrote to the stream, and wrote a chain on top. */
   async function conflicting(context, options) {
@@ -277,6 +350,34 @@ describe('conflicts', () => {
     await second.flush();
     const { events } = await two.readAllEvents();
     assert.deepEqual(notes(events), ['placed', 'theirs', 'on top of mine', 'later']);
+  });
+
+  test('what others wrote to a stream that a commit holds to no version is no part of its conflict', async (context) => {
+    const { one, first, two, second } = await conflicting(context, {});
+    await until(second, ({ state }) => state === 'conflicted');
+    for (const { commitId } of await second.conflicts()) await second.resolve(commitId, 'drop');
+    const [top] = await until(second, ({ pendingCommits }) => pendingCommits === 2).then(() =>
+      second.conflicts(),
+    );
+    await second.resolve(top.commitId, 'drop');
+    await second.flush();
+    second.stop();
+    await until(second, ({ state }) => state === 'stopped');
+    await one.writeEvents([
+      noted('order-1', 2, { note: 'theirs again' }),
+      noted('free', 'noCheck', { note: 'free' }),
+    ]);
+    await first.flush();
+    await two.writeEvents([
+      noted('order-1', 2, { note: 'mine' }),
+      noted('free', 'noCheck', { note: 'mine too' }),
+    ]);
+    second.start();
+    await until(second, ({ state }) => state === 'conflicted');
+    const [conflict] = await second.conflicts();
+    assert.deepEqual(conflict.streams, [{ streamId: 'order-1', expected: 2, actual: 3 }]);
+    assert.deepEqual(notes(conflict.remoteEvents), ['theirs again']);
+    assert.deepEqual(notes(conflict.localEvents), ['mine', 'mine too']);
   });
 
   test('a policy answers for the streams that begin so', async (context) => {
@@ -336,35 +437,30 @@ describe('an endpoint that lost what it had', () => {
     );
     await database.end();
   };
-  const written = async (context, options) => {
+  /** A replica that was away while the endpoint lost half of it and others wrote, and has something new. */
+  const lost = async (context, options) => {
     const { store, sync } = await replica(context, options);
     for (let n = 1; n <= 4; n++) await store.writeEvents([noted(`s-${n}`, 'noStream', { note: n })]);
     await sync.flush();
     sync.stop();
     await until(sync, ({ state }) => state === 'stopped');
-    return { store, sync };
-  };
-
-  test('is recognised, even where others have written since, and nothing is lost', async (context) => {
-    const { store, sync } = await written(context);
     await putBack(2);
     const { store: other, sync: writing } = await replica(context);
     await other.writeEvents(['x', 'y', 'z'].map((stream) => noted(stream, 'noStream', { note: stream })));
     await writing.flush();
     await store.writeEvents([noted('s-5', 'noStream', { note: 5 })]);
     sync.start();
+    return { store, sync, other, writing };
+  };
+
+  test('is recognised, even where others have written since, and nothing is lost', async (context) => {
+    const { store, sync } = await lost(context);
     await assert.rejects(sync.flush(), EndpointReset);
     assert.deepEqual(notes((await store.readAllEvents()).events), [1, 2, 3, 4, 5]);
   });
 
   test('is given what it lost, where the app says so', async (context) => {
-    const { store, sync } = await written(context, { recover: 'repush' });
-    await putBack(2);
-    const { store: other, sync: writing } = await replica(context);
-    await other.writeEvents(['x', 'y', 'z'].map((stream) => noted(stream, 'noStream', { note: stream })));
-    await writing.flush();
-    await store.writeEvents([noted('s-5', 'noStream', { note: 5 })]);
-    sync.start();
+    const { store, sync, other, writing } = await lost(context, { recover: 'repush' });
     await sync.flush();
     const { events } = await store.readAllEvents();
     assert.deepEqual(

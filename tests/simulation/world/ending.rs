@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{World, resolve_all};
+use super::World;
+use super::actions::resolve_all;
 use crate::executor::Stepped;
 use crate::network::Weather;
 use crate::rules;
