@@ -5,8 +5,11 @@ import { requireBrowser } from './browsers.mjs';
 import { LAUNCH_MS } from './chromium.mjs';
 import { killGroup } from './run.mjs';
 
-/** Pages in the manner of `drivers.mjs`; each is puppeteer's own. Its storage ends with it. */
-export async function launchFirefox() {
+/**
+ * Pages in the manner of `drivers.mjs`; each is puppeteer's own. Its storage ends with it.
+ * @param {Record<string, unknown>} [prefs] Preferences beside the usual ones.
+ */
+export async function launchFirefox(prefs = {}) {
   const browser = await launch({
     browser: 'firefox',
     executablePath: (await requireBrowser('firefox')).browser,
@@ -15,6 +18,7 @@ export async function launchFirefox() {
     extraPrefsFirefox: {
       'dom.storageManager.prompt.testing': true,
       'dom.storageManager.prompt.testing.allow': true,
+      ...prefs,
     },
     timeout: LAUNCH_MS,
     protocolTimeout: LAUNCH_MS,

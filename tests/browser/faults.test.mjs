@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { wantedBrowsers } from '../../js/tools/browsers.mjs';
 import { launchBrowser } from '../../js/tools/drivers.mjs';
+import { launchFirefox } from '../../js/tools/firefox.mjs';
 import { inEachBrowser, nothingFailed, openPage } from '../support/pages.mjs';
 import { startSite } from '../support/site.mjs';
 
@@ -69,6 +70,28 @@ if (wantedBrowsers().includes('chromium')) {
       await quota(4_000_000);
       const written = await fillUp(page);
       await quota(0);
+      await fillOn(page, written);
+    } finally {
+      await browser.close();
+      await site.stop();
+    }
+  });
+}
+
+if (wantedBrowsers().includes('firefox')) {
+  test(`Firefox: ${OUT_OF_ROOM}`, TIMEOUT, async () => {
+    const site = await startSite('');
+    // In kilobytes; a site may have a part of it.
+    const browser = await launchFirefox({ 'dom.quotaManager.temporaryStorage.fixedLimit': 20_000 });
+    try {
+      const page = await openPage(browser, site.url, load);
+      await page.evaluate(async () => {
+        globalThis.ballast = await globalThis.EventStore.open('ballast');
+        await globalThis.fill(globalThis.ballast, 30);
+        await globalThis.ballast.close();
+      });
+      const written = await fillUp(page);
+      await page.evaluate(() => globalThis.EventStore.delete('ballast'));
       await fillOn(page, written);
     } finally {
       await browser.close();

@@ -93,7 +93,10 @@ impl Transaction {
             return Err(StoreError::Internal("a transaction that reads cannot be committed".into()));
         };
         // What is dropped from here on may still be persisted, but never by half.
-        self.inner = Some(transaction.commit().map_err(failed)?);
+        self.inner = Some(match commits_by_itself() {
+            true => transaction,
+            false => transaction.commit().map_err(failed)?,
+        });
         end.await.unwrap_or_else(|_| Err(StoreError::Internal("a transaction ended unheard".into())))
     }
 
@@ -176,6 +179,20 @@ impl Drop for Transaction {
             let _ = raw.abort();
         }
     }
+}
+
+/// Whether a transaction is left to commit by itself, when all of its requests are done: that takes a moment longer,
+/// and in Firefox it is the only sound way. There, one that is committed before completes without a large value for
+/// which there was no room (seen in Firefox 153): half of it is written, and nobody is told.
+fn commits_by_itself() -> bool {
+    thread_local!(static IS_FIREFOX: bool = is_firefox());
+    IS_FIREFOX.with(|is_firefox| *is_firefox)
+}
+
+fn is_firefox() -> bool {
+    let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into());
+    let agent = navigator.and_then(|navigator| js_sys::Reflect::get(&navigator, &"userAgent".into()));
+    agent.ok().and_then(|agent| agent.as_string()).is_some_and(|agent| agent.contains("Firefox/"))
 }
 
 fn begin(
