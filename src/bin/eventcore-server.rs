@@ -25,6 +25,9 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    if let Some(task) = options.task() {
+        return Ok(task.run(&options.server()?.postgres, &mut std::io::stdout().lock()).await?);
+    }
     let stop = stop()?;
     run(options.server()?, |address| println!("eventcore-server listens on http://{address}"), stop).await?;
     Ok(())

@@ -14,6 +14,7 @@ use super::cors::AllowedOrigins;
 use super::keys::KeySource;
 use super::listen::ConnectionLimits;
 use super::rate::RateLimit;
+use super::retention::Task;
 use super::run::ServerConfig;
 use super::verifier::TokenConfig;
 
@@ -36,6 +37,12 @@ pub struct Options {
     /// The schema that holds the tables; made when it is missing.
     #[arg(long, env = "EVENTCORE_SCHEMA", default_value = "eventcore", value_name = "NAME")]
     schema: String,
+    /// Seconds that the database may work on a statement, waiting for locks included; then the answer is 503.
+    #[arg(long, env = "EVENTCORE_STATEMENT_TIMEOUT", default_value = "30", value_name = "SECONDS")]
+    statement_timeout: NonZeroU32,
+    /// Operations that wait for the database, in all and for one space; who comes then is answered with 503.
+    #[arg(long, env = "EVENTCORE_MAX_WAITING", default_value = "1024", value_name = "N")]
+    max_waiting: usize,
     /// Connections to the database at most.
     #[arg(long, env = "EVENTCORE_POOL_SIZE", default_value = "20", value_name = "N")]
     pool_size: usize,
@@ -94,6 +101,8 @@ pub struct Options {
     /// How to log: lines for people, or JSON for programs.
     #[arg(long, env = "EVENTCORE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
+    #[command(subcommand)]
+    task: Option<Task>,
 }
 
 /// How to log.
@@ -124,6 +133,11 @@ impl Options {
         Self::from_arg_matches(&command.get_matches()).map_err(|error| InvalidOptions(error.to_string()))
     }
 
+    /// What to do instead of serving.
+    pub fn task(&self) -> Option<Task> {
+        self.task.clone()
+    }
+
     /// What to log, and how.
     pub fn log(&self) -> (&str, LogFormat) {
         (&self.log, self.log_format)
@@ -146,6 +160,8 @@ impl Options {
             listen: self.listen,
             postgres: PostgresConfig::new(self.database_url)
                 .with_pool_size(self.pool_size)
+                .with_statement_timeout(Duration::from_secs(self.statement_timeout.get().into()))
+                .with_max_waiting(self.max_waiting)
                 .with_schema(self.schema),
             origins,
             tokens: keys.map(|keys| TokenConfig {

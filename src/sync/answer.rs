@@ -14,7 +14,7 @@ pub(super) fn read<A: Decode>(response: HostResponse) -> Result<A, Failure> {
         return from_text(&body).map_err(|fault| unreadable(&fault));
     }
     let (error, again) = match from_text::<ErrorAnswer>(&body) {
-        Ok(answer) => (answer.error, !matches!(status, 400 | 401 | 403..=405 | 409 | 413 | 426)),
+        Ok(answer) => (answer.error, !matches!(status, 400 | 401 | 403..=405 | 409 | 410 | 413 | 426)),
         // A gateway, a proxy or a portal: what it says of the caller counts, anything else may pass.
         Err(_) => (by_status(status), !matches!(status, 401 | 403 | 413 | 426)),
     };

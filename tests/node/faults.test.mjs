@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
 import { startPostgres } from '../../js/tools/postgres.mjs';
 import { buildServer, startServer } from '../support/hosts.mjs';
 import { commit, send } from '../support/http.mjs';
+import { startTcpProxy } from '../support/tcp-proxy.mjs';
 
 const KILLS = Number(process.env.KILLS ?? 3);
 const WRITERS = 4;
@@ -21,14 +23,18 @@ describe('an endpoint on a database, either of which is killed', {
   let postgres;
   /** Two replicas of one endpoint. */
   let servers;
-  const start = () => startServer(['--database-url', postgres.url, '--schema', 'faults']);
+  /** The first one's way to the database. */
+  let proxy;
+  const start = (url = proxy.url) => startServer(['--database-url', url, '--schema', 'faults']);
 
   before(async () => {
     [postgres] = await Promise.all([startPostgres(), buildServer()]);
-    servers = [await start(), await start()];
+    proxy = await startTcpProxy(postgres.url);
+    servers = [await start(), await start(postgres.url)];
   });
   after(async () => {
     await Promise.all(servers?.map((server) => server.stop()) ?? []);
+    await proxy?.stop();
     await postgres?.stop();
   });
 
@@ -124,10 +130,76 @@ describe('an endpoint on a database, either of which is killed', {
         await postgres.restart();
       }));
 
+    test(`the connections between a replica and PostgreSQL cut, ${kill}`, () =>
+      round(`connections-${kill}`, async () => {
+        for (let cuts = 0; cuts < 3; cuts += 1) {
+          proxy.cut();
+          await pause(Math.random() * SPREAD_MS);
+        }
+      }));
+
     test(`a replica by SIGKILL, ${kill}`, () =>
       round(`replica-${kill}`, async () => {
         await servers[0].stop('SIGKILL');
         servers[0] = await start();
       }));
   }
+
+  /** Somebody holds the space's row: what waits for it is bounded, and who comes then is told to come again. */
+  test('a database that is slow for one space', async () => {
+    const once = (number) =>
+      JSON.stringify({ commits: [commit({ [`s-${number}`]: 'noStream' }, [{ stream: `s-${number}` }])] });
+    const server = await startServer([
+      '--database-url',
+      postgres.url,
+      '--schema',
+      'faults',
+      '--max-waiting',
+      '16',
+      '--statement-timeout',
+      '60',
+    ]);
+    const client = new pg.Client({ connectionString: postgres.url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const push1 = (space, number) =>
+        send(server.url, 'POST', `/v1/spaces/${space}/push`, { body: once(number) });
+      assert.equal((await push1('slow', 'first')).status, 200);
+      await client.query(`begin; select from faults.spaces where space = 'slow' for update`);
+      const bodies = Array.from({ length: 100 }, (_, number) => once(number));
+      let shed = 0;
+      let enough = () => {};
+      const most = new Promise((resolve) => {
+        enough = resolve;
+      });
+      const pushing = bodies.map(async (body) => {
+        const received = await send(server.url, 'POST', '/v1/spaces/slow/push', { body });
+        if (received.status !== 200) {
+          assert.equal(received.status, 503, received.text);
+          assert.equal(received.json.error.code, 'OVERLOADED');
+          assert.ok(Number(received.headers['retry-after']) >= 1);
+          shed += 1;
+          if (shed === 100 - 2 * 16) enough();
+          return body;
+        }
+        return undefined;
+      });
+      await most;
+      assert.equal((await push1('quick', 1)).status, 200, 'another space is not held up');
+      await client.query('rollback');
+      const again = (await Promise.all(pushing)).filter((body) => body !== undefined);
+      assert.ok(again.length >= 100 - 2 * 16, 'no more than one transaction, and what may wait for the next');
+      for (const body of again) {
+        const { status, json } = await send(server.url, 'POST', '/v1/spaces/slow/push', { body });
+        assert.equal(status, 200);
+        assert.equal(json.outcomes[0].status, 'accepted', 'it was not written before');
+      }
+      const { json } = await send(server.url, 'GET', '/v1/spaces/slow/events');
+      assert.equal(json.head, 101);
+    } finally {
+      await client.end();
+      await server.stop();
+    }
+  });
 });

@@ -50,12 +50,18 @@ pub struct PostgresBackend<C> {
 
 impl<C: SqlClient> PostgresBackend<C> {
     /// The log of a space. Nothing is read yet.
-    pub(super) fn new(client: Arc<C>, sql: Arc<Sql>, listener: Arc<Listener<C>>, space: SpaceId) -> Self {
+    pub(super) fn new(
+        client: Arc<C>,
+        sql: Arc<Sql>,
+        listener: Arc<Listener<C>>,
+        space: SpaceId,
+        max_waiting: usize,
+    ) -> Self {
         Self {
             client,
             sql,
             space,
-            queue: Queue::default(),
+            queue: Queue::new(max_waiting),
             turn: Mutex::default(),
             signal: Arc::default(),
             listener,
@@ -151,7 +157,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
             return Ok(Appended { outcomes: Vec::new(), head: self.read_feed(&Query::last()).await?.head });
         }
         let unanswered = |_| StoreError::Internal("an append was given up".into());
-        let mut answer = self.queue.push(run);
+        let mut answer = self.queue.push(run)?;
         let mut turn = match select(&mut answer, self.turn.lock()).await {
             // Another caller wrote this run with its own.
             Either::Left((answer, _)) => return answer.map_err(unanswered)?,

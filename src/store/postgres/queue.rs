@@ -27,15 +27,32 @@ pub(super) struct Waiting {
     answer: oneshot::Sender<Answer>,
 }
 
-#[derive(Default)]
-pub(super) struct Queue(Mutex<VecDeque<Waiting>>);
+pub(super) struct Queue {
+    waiting: Mutex<VecDeque<Waiting>>,
+    /// How many may wait.
+    limit: usize,
+}
 
 impl Queue {
-    /// Puts a run at the end; its answer comes here.
-    pub(super) fn push(&self, run: Vec<Commit>) -> oneshot::Receiver<Answer> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { waiting: Mutex::default(), limit }
+    }
+
+    /// Puts a run at the end; its answer comes here. A queue of more than the database writes in time only grows:
+    /// where it is full, whoever comes is sent away, to come again.
+    pub(super) fn push(&self, run: Vec<Commit>) -> Result<oneshot::Receiver<Answer>, StoreError> {
+        let mut queue = self.lock();
+        if queue.len() >= self.limit {
+            queue.retain(|waiting| !waiting.answer.is_canceled());
+        }
+        if queue.len() >= self.limit {
+            return Err(StoreError::Overloaded(
+                "too many appends to this space wait for the database".into(),
+            ));
+        }
         let (answer, receiver) = oneshot::channel();
-        self.lock().push_back(Waiting { run, tried: false, answer });
-        receiver
+        queue.push_back(Waiting { run, tried: false, answer });
+        Ok(receiver)
     }
 
     /// How many wait.
@@ -61,7 +78,7 @@ impl Queue {
 
     // A panic elsewhere leaves a queue of whole runs.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

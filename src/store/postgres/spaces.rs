@@ -16,6 +16,8 @@ use super::sql::Sql;
 
 /// Logs that are kept at hand though nobody uses them: a log holds no connection, so it costs little.
 const MAX_UNUSED: usize = 1_000;
+/// Operations that wait for a connection, and appends to one space that wait for their turn.
+pub(super) const MAX_WAITING: usize = 1_024;
 /// How long the identity is taken for granted: a database that is gone or was replaced shows within a second.
 const IDENTITY_MS: u64 = 1_000;
 
@@ -27,13 +29,28 @@ pub struct PostgresSpaces<C> {
     logs: Mutex<HashMap<SpaceId, Arc<PostgresBackend<C>>>>,
     /// The identity, and when it was read.
     identity: Mutex<Option<(String, u64)>>,
+    max_waiting: usize,
 }
 
 impl<C: SqlClient> PostgresSpaces<C> {
     /// The spaces of a schema.
     pub fn new(client: Arc<C>, sql: Arc<Sql>) -> Self {
         let listener = Arc::new(Listener::new(Arc::clone(&client), sql.schema()));
-        Self { client, sql, listener, logs: Mutex::default(), identity: Mutex::default() }
+        Self {
+            client,
+            sql,
+            listener,
+            logs: Mutex::default(),
+            identity: Mutex::default(),
+            max_waiting: MAX_WAITING,
+        }
+    }
+
+    /// The same, with another limit of appends to one space that wait; the next one fails as `OVERLOADED` at once.
+    #[must_use]
+    pub const fn with_max_waiting(mut self, appends: usize) -> Self {
+        self.max_waiting = appends;
+        self
     }
 
     /// Makes the tables or brings them up to date; see [`initialize`](migrate::initialize).
@@ -69,7 +86,9 @@ impl<C: SqlClient> PostgresSpaces<C> {
             logs.retain(|_, log| Arc::strong_count(log) > 1);
         }
         let (client, sql) = (Arc::clone(&self.client), Arc::clone(&self.sql));
-        let log = Arc::new(PostgresBackend::new(client, sql, Arc::clone(&self.listener), space.clone()));
+        let listener = Arc::clone(&self.listener);
+        let log = PostgresBackend::new(client, sql, listener, space.clone(), self.max_waiting);
+        let log = Arc::new(log);
         logs.insert(space.clone(), Arc::clone(&log));
         log
     }
