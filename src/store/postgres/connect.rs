@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What the server sends beside its answers. The connection lives while somebody reads this.
 pub(super) type Messages = BoxStream<'static, Result<AsyncMessage, Error>>;
@@ -16,6 +17,7 @@ pub(super) type Messages = BoxStream<'static, Result<AsyncMessage, Error>>;
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) server: Config,
+    pub(super) tls: MakeRustlsConnect,
     /// After so long PostgreSQL gives a statement up.
     pub(super) statement_timeout: Duration,
 }
@@ -23,7 +25,7 @@ pub(super) struct Connector {
 impl Connector {
     /// A connection, and what has to be read for it to live.
     pub(super) async fn open(&self) -> Result<(Client, Messages), Error> {
-        Ok(with_messages(self.server.connect(NoTls).await?))
+        Ok(with_messages(self.server.connect(self.tls.clone()).await?))
     }
 
     /// What holds on each connection of the pool. A transaction that its owner forgot would lock its space for ever.

@@ -23,6 +23,8 @@ mod spaces;
 mod sql;
 #[cfg(feature = "server")]
 mod store;
+#[cfg(feature = "server")]
+mod tls;
 
 pub use backend::PostgresBackend;
 pub use client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};

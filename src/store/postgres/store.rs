@@ -14,16 +14,15 @@ use crate::version::WriteResult;
 use super::backend::PostgresBackend;
 use super::connect::Connector;
 use super::native::NativeClient;
-use super::spaces::PostgresSpaces;
+use super::spaces::{MAX_WAITING, PostgresSpaces};
 use super::sql::Sql;
+use super::tls::TlsOptions;
 
 /// The space of a store whose user does not name one.
 const DEFAULT_SPACE: &str = "default";
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an operation waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
-/// How many wait for a connection; who comes then is sent away.
-const MAX_WAITING: usize = 1_024;
 const STATEMENT: Duration = Duration::from_secs(30);
 /// A connection that only listens says nothing for hours: this is how it is noticed that nobody is there any more.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -41,7 +40,8 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// A database by its address, `postgresql://user:password@host/database`; 20 connections, schema
+    /// A database by its address, `postgresql://user:password@host/database?sslmode=verify-full`, whose `sslmode` and
+    /// `sslrootcert` mean what they mean to libpq; 20 connections, schema
     /// `eventcore`, 5 seconds to connect or to wait for a connection, 30 seconds for a statement.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -76,7 +76,8 @@ impl PostgresConfig {
         self
     }
 
-    /// How many operations wait for a connection; the next one fails as `OVERLOADED` at once.
+    /// How many operations wait for a connection, and how many appends to one space for their turn; the next one
+    /// fails as `OVERLOADED` at once.
     #[must_use]
     pub const fn with_max_waiting(mut self, operations: usize) -> Self {
         self.max_waiting = operations;
@@ -108,25 +109,28 @@ impl PostgresConfig {
     /// `INVALID_REQUEST` for an address or a schema's name that PostgreSQL does not take.
     pub fn spaces(&self) -> Result<PostgresSpaces<NativeClient>, StoreError> {
         let sql = Sql::new(&self.schema)?;
-        Ok(PostgresSpaces::new(Arc::new(self.client()?), Arc::new(sql)))
+        Ok(PostgresSpaces::new(Arc::new(self.client()?), Arc::new(sql)).with_max_waiting(self.max_waiting))
     }
 
     fn client(&self) -> Result<NativeClient, StoreError> {
         let invalid = |what: &dyn std::fmt::Display| {
             StoreError::InvalidRequest(format!("the database's address: {what}"))
         };
+        let (address, tls) = TlsOptions::take_from(&self.url).map_err(|error| invalid(&error))?;
         let mut server: tokio_postgres::Config =
-            self.url.parse().map_err(|error: tokio_postgres::Error| {
+            address.parse().map_err(|error: tokio_postgres::Error| {
                 invalid(
                     &std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
                 )
             })?;
         let connect = self.connect_timeout.or(server.get_connect_timeout().copied()).unwrap_or(CONNECT);
-        server.connect_timeout(connect).keepalives_idle(KEEPALIVE);
+        server.connect_timeout(connect).keepalives_idle(KEEPALIVE).ssl_mode(tls.ssl_mode());
         if server.get_application_name().is_none() {
             server.application_name("eventcore-web");
         }
-        let connector = Connector { server: server.clone(), statement_timeout: self.statement_timeout };
+        let (statement_timeout, tls) =
+            (self.statement_timeout, tls.connector().map_err(|error| invalid(&error))?);
+        let connector = Connector { server: server.clone(), tls, statement_timeout };
         let manager = Manager::from_connect(server, connector.clone(), ManagerConfig::default());
         let pool = Pool::builder(manager)
             .max_size(self.pool_size.max(1))
