@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { build } from '../../js/tools/build.mjs';
 import { freshProfile, launchPersistentContext } from '../../js/tools/chromium.mjs';
+import { launchBrowser } from '../../js/tools/drivers.mjs';
 import { chosen, interleaved } from './support/interleaved.mjs';
 import { startBenchSite } from './support/site.mjs';
 
@@ -37,12 +38,18 @@ export const options = {
   adapters: { default: 'all', about: `of ${ADAPTERS.join(', ')}` },
   repeat: { default: '5', about: 'repetitions' },
   events: { default: '100000', about: 'events of the large database' },
+  browser: {
+    default: 'chromium',
+    about: 'chromium, firefox or webkit; the large database and SQLite are measured in Chromium alone',
+  },
 };
 
 /** @returns {Promise<import('./support/report.mjs').Report>} */
-export async function run({ rows, adapters, repeat, events }) {
-  const wanted = chosen(rows, Object.keys(ROWS));
-  const competitors = chosen(adapters, ADAPTERS);
+export async function run({ rows, adapters, repeat, events, browser }) {
+  // Other browsers' profiles end with them, and WebKit has no OPFS.
+  const isChromium = browser === 'chromium';
+  const wanted = chosen(rows, Object.keys(ROWS)).filter((row) => isChromium || !LARGE.includes(row));
+  const competitors = chosen(adapters, ADAPTERS).filter((adapter) => isChromium || adapter !== 'sqlite');
   const count = Number(events);
   await build(['client', 'ts']);
   const site = await startBenchSite(IMPORTS);
@@ -51,7 +58,10 @@ export async function run({ rows, adapters, repeat, events }) {
     const small = wanted.filter((row) => !LARGE.includes(row));
     const results = {};
     if (small.length > 0) {
-      const measure = (adapter) => measureRows(site.url, adapter, small);
+      const measure = (adapter) =>
+        isChromium
+          ? measureRows(site.url, adapter, small)
+          : inFreshBrowser(browser, site.url, small, { adapter });
       Object.assign(results, await interleaved(competitors, Number(repeat), measure));
     }
     if (small.length < wanted.length) {
@@ -69,6 +79,29 @@ export async function run({ rows, adapters, repeat, events }) {
   } finally {
     for (const profile of profiles.values()) profile.remove();
     await site.stop();
+  }
+}
+
+/**
+ * Rows of an adapter in a browser that is started for them, each in a page of its own.
+ * @param {string} name @param {string} url @param {string[]} rows @param {{ adapter: string }} what
+ */
+export async function inFreshBrowser(name, url, rows, what) {
+  const browser = await launchBrowser(name);
+  const values = {};
+  try {
+    for (const row of rows) {
+      const page = await browser.newPage();
+      await page.goto(url);
+      values[row] = await page.evaluate(
+        async (argument) => (await import('/tests/bench/store/page.mjs')).measure(argument),
+        { ...what, row },
+      );
+      await page.close();
+    }
+    return values;
+  } finally {
+    await browser.close();
   }
 }
 

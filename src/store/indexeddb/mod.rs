@@ -209,9 +209,8 @@ impl Inner {
         Transaction::read(&self.connection.database())
     }
 
-    /// Tells everyone that something was written.
-    fn announce(&self) {
-        self.signals.changed.notify(usize::MAX);
+    /// Tells other connections that something was written.
+    fn tell_others(&self) {
         if let Some(channel) = &*self.channel.borrow() {
             channel.tell();
         }

@@ -46,7 +46,7 @@ impl IndexedDbBackend {
 }
 
 async fn done(transaction: Transaction) -> Result<(), StoreError> {
-    match transaction.commit().await? {
+    match transaction.commit()?.await? {
         Committed::Done => Ok(()),
         Committed::Aborted(why) => Err(why),
     }

@@ -84,11 +84,13 @@ impl Transaction {
         Ok(Self { inner: Some(transaction), end: Some(end) })
     }
 
-    /// Persists what was written, as durably as was asked for.
+    /// Persists what was written, as durably as was asked for; under way at once, ended when it is awaited.
     ///
     /// # Errors
-    /// Where it is not known how it ended.
-    pub(super) async fn commit(mut self) -> Result<Committed, StoreError> {
+    /// Where it cannot be begun, or it is not known how it ended.
+    pub(super) fn commit(
+        mut self,
+    ) -> Result<impl Future<Output = Result<Committed, StoreError>>, StoreError> {
         let (Some(transaction), Some(end)) = (self.inner.take(), self.end.take()) else {
             return Err(StoreError::Internal("a transaction that reads cannot be committed".into()));
         };
@@ -97,7 +99,10 @@ impl Transaction {
             true => transaction,
             false => transaction.commit().map_err(failed)?,
         });
-        end.await.unwrap_or_else(|_| Err(StoreError::Internal("a transaction ended unheard".into())))
+        Ok(async move {
+            let _transaction = self;
+            end.await.unwrap_or_else(|_| Err(StoreError::Internal("a transaction ended unheard".into())))
+        })
     }
 
     pub(super) fn get(&self, store: &str, key: &JsValue) -> Result<Answer, StoreError> {

@@ -168,12 +168,15 @@ impl Writing<'_> {
         for (key, value) in next.entries() {
             self.transaction.add(TAIL, &key, &value)?;
         }
-        match self.transaction.commit().await? {
+        let ending = self.transaction.commit()?;
+        // While it is waited for: who hears of it and looks, waits for it too.
+        self.inner.tell_others();
+        match ending.await? {
             Committed::Done => {
                 let mut cache = self.inner.cache.borrow_mut();
                 cache.advance(self.before, self.is_folding, &next, self.after, added)?;
                 drop(cache);
-                self.inner.announce();
+                self.inner.signals.changed.notify(usize::MAX);
                 Ok(true)
             }
             // There is no more room for who looks.

@@ -88,6 +88,16 @@ function expectEvents(events, count) {
   }
 }
 
+async function readByPages(store, count) {
+  let cursor = 0;
+  for (let read = 0; read < count; read += PAGE) {
+    const page = await store.readFeed(cursor, PAGE);
+    expectEvents(page.events, PAGE);
+    cursor = page.cursor;
+  }
+  return count;
+}
+
 const rows = {
   sequential: sequential('relaxed'),
   strict: sequential('strict'),
@@ -112,19 +122,19 @@ const rows = {
   feed: (adapter) =>
     using(adapter, 'feed', 'relaxed', async (store) => {
       await fill(store, 10_000, 10);
-      return rate(async () => {
-        let cursor = 0;
-        for (let read = 0; read < 10_000; read += PAGE) {
-          const page = await store.readFeed(cursor, PAGE);
-          expectEvents(page.events, PAGE);
-          cursor = page.cursor;
-        }
-        return 10_000;
-      });
+      return rate(() => readByPages(store, 10_000));
+    }),
+  singles: (adapter) =>
+    using(adapter, 'singles', 'relaxed', async (store) => {
+      for (let version = 0; version < 2_000; version += 1) {
+        await store.append('stream', version, [event(version)]);
+      }
+      return rate(() => readByPages(store, 2_000));
     }),
 };
 
-const load = (adapter) => import(`./adapters/${adapter}.mjs`);
+/** An adapter of this suite, or another suite's by its path. */
+const load = (adapter) => import(adapter.includes('/') ? `../${adapter}.mjs` : `./adapters/${adapter}.mjs`);
 
 export const measure = async ({ adapter, row }) => rows[row](await load(adapter));
 

@@ -20,15 +20,12 @@ export function spread(values) {
 }
 
 /**
- * How many times better than the base, as the median over the repetitions: what disturbs one repetition
- * disturbs both.
+ * How many times better than the base, repetition by repetition: what disturbs one disturbs both.
  * @param {number[]} values @param {number[]} base @param {Row} row
  */
-export function ratio(values, base, { better }) {
-  const ratios = values.map((value, index) =>
-    better === 'more' ? value / base[index] : base[index] / value,
-  );
-  return spread(ratios).median;
+export function ratios(values, base, { better }) {
+  const found = values.map((value, index) => (better === 'more' ? value / base[index] : base[index] / value));
+  return spread(found);
 }
 
 /** @param {Report} report */
@@ -38,7 +35,7 @@ export function comparison({ rows, base, results }) {
     for (const [competitor, values] of Object.entries(results[name] ?? {})) {
       const { min, median, max } = spread(values);
       const against = results[name][base];
-      const times = against ? `${ratio(values, against, row).toFixed(2)}×` : '';
+      const times = against ? timesAsGood(ratios(values, against, row)) : '';
       lines.push([name, competitor, ...[median, min, max].map(short), row.unit, times]);
     }
   }
@@ -47,6 +44,10 @@ export function comparison({ rows, base, results }) {
   const pad = (cell, column) => cell[isNumber(column) ? 'padStart' : 'padEnd'](widths[column]);
   return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
+
+/** The median, and between what it lies. @param {{ min: number, median: number, max: number }} of */
+const timesAsGood = ({ min, median, max }) =>
+  `${median.toFixed(2)}× (${min.toFixed(2)} to ${max.toFixed(2)})`;
 
 /** @param {number} value */
 function short(value) {
