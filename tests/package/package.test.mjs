@@ -41,6 +41,11 @@ describe('the package', () => {
     for (const [, file] of linked) assert.ok(packed.files.includes(file), `the README links ${file}`);
   });
 
+  test('its types hold under TypeScript 5.4 too', async () => {
+    const tsc = inside('node_modules/typescript-5/bin/tsc');
+    await run(process.execPath, [tsc, '-p', inside('apps/types/tsconfig.bundler.json')]);
+  });
+
   test('its types hold under the strictest options, and refuse what is wrong', async () => {
     const tsc = inside('node_modules/typescript/bin/tsc');
     for (const config of ['bundler', 'node', 'frameworks', 'pglite']) {
