@@ -1,6 +1,7 @@
 // The public face of the client: a map of what is where.
 
 export type { WaitOptions } from './abort.js';
+export type { PayloadOptions } from './codec.js';
 export * from './error-classes.js';
 export { EventStore, type OpenOptions } from './event-store.js';
 export type * from './events.js';

@@ -1,6 +1,7 @@
 // `eventcore-web/server`: the sync endpoint for JavaScript hosts.
 
 export type { WaitOptions } from '../abort.js';
+export type { PayloadOptions } from '../codec.js';
 export * from '../error-classes.js';
 export type * from '../events.js';
 export {
