@@ -56,6 +56,7 @@ async function lint() {
     'clippy, server': () => command(...clippy('--all-targets', '--features', 'server')),
     'clippy, fuzzers': () =>
       command(...clippy('--manifest-path', 'tests/fuzz/Cargo.toml', '--target-dir', 'target')),
+    'clippy, wasm client': () => command(...clippy(...wasm, '--features', 'client')),
     'clippy, wasm contract': () => command(...clippy(...wasm, '--features', 'contract')),
     'clippy, wasm endpoint': () => command(...clippy(...wasm, '--features', 'endpoint')),
     'cargo doc': () =>

@@ -7,15 +7,14 @@ import { shortenNames } from './names.mjs';
 import { npmProgram, ROOT, run } from './run.mjs';
 import { WASM_TARGET } from './setup.mjs';
 import { digest, fresh, unstamp, writeStamp } from './stamp.mjs';
-import { ownStd } from './std.mjs';
 import { Failure, say, step } from './step.mjs';
 
 /**
  * The modules by name: each is the library with one Cargo feature of the same name.
- * @type {Record<string, { profile: string, shrink: boolean, withStd?: boolean }>}
+ * @type {Record<string, { profile: string, shrink: boolean }>}
  */
 export const MODULES = {
-  client: { profile: 'wasm-client', shrink: true, withStd: true },
+  client: { profile: 'wasm-client', shrink: true },
   endpoint: { profile: 'wasm', shrink: true },
   contract: { profile: 'wasm-test', shrink: false },
 };
@@ -42,15 +41,7 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  return [
-    'Cargo.toml',
-    'Cargo.lock',
-    'src',
-    'package-lock.json',
-    'js/tools/wasm.mjs',
-    'js/tools/names.mjs',
-    'js/tools/std.mjs',
-  ];
+  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', 'js/tools/wasm.mjs', 'js/tools/names.mjs'];
 }
 
 export function moduleOutputs(name) {
@@ -60,15 +51,14 @@ export function moduleOutputs(name) {
 
 /** Compiles one module into `dist/wasm/<name>/`. To be called under the build lock. */
 export async function buildModule(name) {
-  const { profile, shrink, withStd = false } = MODULES[name];
+  const { profile, shrink } = MODULES[name];
   const work = path.join(ROOT, 'target', 'glue', name);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
 
   await step(`compiling the wasm module ${name}`, async () => {
     const where = ['--lib', '--target', WASM_TARGET, '--profile', profile, '--features', name];
-    const { args, env } = withStd ? await ownStd(WASM_TARGET) : { args: [], env: {} };
-    await run('cargo', ['build', '--quiet', ...where, ...args], { env });
+    await run('cargo', ['build', '--quiet', ...where]);
     // Every module is compiled to the same place: it is taken away before the next one overwrites it.
     copyFileSync(
       path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'),

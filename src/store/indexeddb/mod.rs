@@ -28,7 +28,6 @@ use std::rc::Rc;
 
 use event_listener::{Event as Wakeup, EventListener};
 use js_sys::Function;
-use wasm_bindgen::prelude::*;
 
 use super::backend::{Backend, FeedSlice, Query, StreamSlice};
 use crate::error::StoreError;
@@ -185,7 +184,7 @@ impl IndexedDbBackend {
     pub(crate) async fn write_and_drop(&self) -> Result<(), StoreError> {
         let transaction = self.0.begin_write(Look::First).await?.transaction;
         for store in schema::STORES {
-            transaction.add(store, &JsValue::from(1 << 20), &js_sys::Object::new())?;
+            transaction.add(store, &wasm_bindgen::JsValue::from(1 << 20), &js_sys::Object::new())?;
         }
         Ok(())
     }
