@@ -25,7 +25,8 @@ import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
 import { StreamReader } from './stream-reader.js';
 import { type EventSubscription, subscription } from './subscription.js';
-import { Sync, type SyncOptions } from './sync.js';
+import { Sync } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 import type { EventsOf, Schemas } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 

@@ -18,14 +18,8 @@ export type { StoreStats } from './store/stats.js';
 export type { Damage, Verification } from './store/verify.js';
 export { partitionedStreamId } from './stream-id.js';
 export type { EventSubscription } from './subscription.js';
-export {
-  type Conflict,
-  type Resolution,
-  Sync,
-  type SyncOptions,
-  type SyncState,
-  type SyncStatus,
-} from './sync.js';
+export { Sync } from './sync.js';
+export type { Conflict, Resolution, SyncOptions, SyncState, SyncStatus } from './sync-options.js';
 export type { Upcaster, Upcasters } from './upcasters.js';
 export type { EventsOf, Schemas, Validators } from './validators.js';
 export { type Live, liveProjection, liveStream, type ProjectionView, type StreamView } from './views.js';

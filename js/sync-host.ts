@@ -1,7 +1,7 @@
 // The world that a sync runs in: `fetch`, timers, chance, and the app.
 
 import { sleep } from './live.js';
-import type { SyncOptions, SyncStatus } from './sync.js';
+import type { SyncOptions, SyncStatus } from './sync-options.js';
 
 /** The version of the protocol that this package speaks. */
 const PROTOCOL = '1';

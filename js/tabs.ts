@@ -1,7 +1,7 @@
 // The tabs of one store: a lock elects the one that syncs, and the others see what it does.
 
 import { sleep } from './live.js';
-import type { SyncStatus } from './sync.js';
+import type { SyncStatus } from './sync-options.js';
 
 /** How long the tab that syncs may be silent when it is asked, in milliseconds: one that is frozen always is. */
 const SILENCE_MS = 2_000;

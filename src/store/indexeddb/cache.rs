@@ -14,8 +14,9 @@ use web_sys::IdbCursor;
 
 use super::Inner;
 use super::failure::{failed, thrown};
-use super::records::{self, Lying, State, stream_key};
+use super::records::{self, Lying, stream_key};
 use super::schema::{BY_STREAM, LOG, OUTBOX, TAIL};
+use super::state::State;
 use super::tail::{self, Next, Own, Seen};
 use super::transaction::{Answer, Transaction};
 use crate::error::StoreError;

@@ -1,4 +1,4 @@
-//! How events, waiting commits and the state lie in the object stores.
+//! How events and waiting commits lie in the object stores.
 //!
 //! A record of the log holds confirmed events, about [`SEGMENT`] of them, as one text that refers to streams and
 //! types by number. Beside the text stands what the indexes and the browser need:
@@ -15,24 +15,19 @@ use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 use super::checksum;
-use super::schema::{LOG, OUTBOX, TAIL};
+use super::rows::{Expected, Numbered, Part, Row, Text, WrittenRow};
+use super::schema::{LOG, OUTBOX};
 use crate::error::StoreError;
-use crate::event::json::{
-    self, Decode, Encode, Read, Reader, array, decode_members, encode_members, from_text, members, to_text,
-};
+use crate::event::json::{from_text, to_text};
 use crate::event::{
-    Commit, CommitId, EventId, EventType, Expectation, Json, Limits, NewEvent, Place, RawEvent, SpaceId,
-    StreamId,
+    Commit, CommitId, EventId, EventType, Expectation, Limits, NewEvent, Place, RawEvent, StreamId,
 };
 use crate::protocol::read_commit;
-use crate::store::{OutboxCommit, Refusal, ReplicaState};
+use crate::store::{OutboxCommit, Refusal};
 use crate::version::{EventVersion, Position};
 
 /// Events of a record at most: few enough to read one of them, many enough to read all of them fast.
 pub(super) const SEGMENT: usize = 128;
-
-/// Where schema 1 had the state, in a store of its own.
-pub(super) const STATE: &str = "state";
 
 #[wasm_bindgen]
 extern "C" {
@@ -96,184 +91,6 @@ impl Value {
             }
             _ => Ok(text),
         }
-    }
-}
-
-/// What is known of the whole, after each transaction that writes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct State {
-    /// How often something was written.
-    pub(super) changes: u64,
-    /// The position of the last confirmed event.
-    pub(super) head: Position,
-    /// The position of the last event in the log; what is behind it lies in the tail.
-    pub(super) folded: Position,
-    /// Up to here the log's records are as large as they should be.
-    pub(super) compacted: Position,
-    /// How often confirmed events were taken out again: what was known of streams then is true no longer.
-    pub(super) restarts: u64,
-    /// The newest id that a generator of this store had made.
-    pub(super) clock: Option<EventId>,
-    /// The number of the next commit that will wait.
-    pub(super) next: u64,
-    pub(super) space: Option<SpaceId>,
-    pub(super) backend_id: Option<String>,
-    pub(super) pending_commits: u64,
-    pub(super) pending_events: u64,
-}
-
-members!(State {
-    changes: "changes",
-    head: "head",
-    folded: "folded",
-    compacted: "compacted",
-    restarts: "restarts",
-    clock: "clock",
-    next: "next",
-    space: "space",
-    backend_id: "backendId",
-    pending_commits: "pendingCommits",
-    pending_events: "pendingEvents",
-});
-
-impl State {
-    pub(super) fn read(key: f64, value: &JsValue) -> Result<Self, StoreError> {
-        let fault = |fault: &dyn std::fmt::Display| corrupt(TAIL, &(key as u64).to_string(), fault);
-        let text = value.as_string().ok_or_else(|| fault(&"it has no state"))?;
-        from_text(&text).map_err(|error| fault(&error))
-    }
-
-    /// The state as schema 1 kept it, when every event lay in the log.
-    pub(super) fn of_schema_1(value: &JsValue) -> Result<Self, StoreError> {
-        if value.is_undefined() {
-            return Ok(Self::default());
-        }
-        let fault = |fault: &dyn std::fmt::Display| corrupt("meta", STATE, fault);
-        let text = value.as_string().ok_or_else(|| fault(&"it is no text"))?;
-        // An object without the members that came with schema 2.
-        let text = text.trim_end().strip_suffix('}').ok_or_else(|| fault(&"it is no object"))?;
-        let text = format!("{text},\"folded\":0,\"compacted\":0,\"restarts\":0}}");
-        let state: Self = from_text(&text).map_err(|error| fault(&error))?;
-        Ok(Self { folded: state.head, ..state })
-    }
-
-    pub(super) fn write(&self) -> String {
-        to_text(self)
-    }
-
-    /// Counts a commit that waits.
-    pub(super) fn count_waiting(&mut self, commit: &Commit) {
-        self.pending_commits += 1;
-        self.pending_events += commit.events().len() as u64;
-    }
-
-    /// Counts a commit that waits no longer.
-    pub(super) fn forget_waiting(&mut self, commit: &Commit) {
-        self.pending_commits = self.pending_commits.saturating_sub(1);
-        self.pending_events = self.pending_events.saturating_sub(commit.events().len() as u64);
-    }
-
-    pub(super) fn replica(self) -> ReplicaState {
-        ReplicaState {
-            space: self.space,
-            backend_id: self.backend_id,
-            cursor: self.head.into(),
-            pending_commits: self.pending_commits,
-            pending_events: self.pending_events,
-        }
-    }
-}
-
-struct Text<E> {
-    streams: Vec<StreamId>,
-    types: Vec<EventType>,
-    commits: Vec<Part<E>>,
-}
-
-encode_members!(Text<WrittenRow<'_>> { streams: "streams", types: "types", commits: "commits" });
-decode_members!(Text<Row> { streams: "streams", types: "types", commits: "commits" });
-
-/// The events of a commit that lie in one record.
-struct Part<E> {
-    id: CommitId,
-    expected: Option<Vec<Expected>>,
-    events: Vec<E>,
-}
-
-impl Encode for Part<WrittenRow<'_>> {
-    fn encode(&self, out: &mut String) {
-        let object = json::Object::new(out).member("id", &self.id);
-        object.optional("expected", self.expected.as_ref()).member("events", &self.events).end();
-    }
-}
-
-decode_members!(Part<Row> { id: "id", expected: "expected", events: "events" });
-
-/// What a commit expects of a stream.
-struct Expected(Expectation);
-
-impl Encode for Expected {
-    fn encode(&self, out: &mut String) {
-        array(&[&self.0.stream_id, &self.0.expected], out);
-    }
-}
-
-impl Decode for Expected {
-    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
-        let (stream_id, expected) = (reader.element(true)?, reader.element(false)?);
-        reader.end_of_array()?;
-        Ok(Self(Expectation { stream_id, expected }))
-    }
-}
-
-/// An event, its stream and its type by number.
-struct WrittenRow<'a> {
-    stream: usize,
-    event_type: usize,
-    event: &'a RawEvent,
-}
-
-impl Encode for WrittenRow<'_> {
-    fn encode(&self, out: &mut String) {
-        let RawEvent { id, version, metadata, payload, occurred_at, .. } = self.event;
-        let millis = occurred_at.timestamp_millis();
-        array(&[id, &self.stream, version, &self.event_type, &millis, metadata, payload], out);
-    }
-}
-
-/// Likewise, as it is read.
-struct Row {
-    id: EventId,
-    stream: usize,
-    version: EventVersion,
-    event_type: usize,
-    millis: i64,
-    metadata: Trusted,
-    payload: Trusted,
-}
-
-impl Decode for Row {
-    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
-        let row = Self {
-            id: reader.element(true)?,
-            stream: reader.element(false)?,
-            version: reader.element(false)?,
-            event_type: reader.element(false)?,
-            millis: reader.element(false)?,
-            metadata: reader.element(false)?,
-            payload: reader.element(false)?,
-        };
-        reader.end_of_array()?;
-        Ok(row)
-    }
-}
-
-/// JSON that was checked when it was written.
-struct Trusted(Json);
-
-impl Decode for Trusted {
-    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
-        reader.raw().map(|text| Self(Json::checked(text)))
     }
 }
 
@@ -515,32 +332,4 @@ pub(super) fn number(count: u64) -> f64 {
 
 pub(super) fn corrupt(store: &str, key: &str, fault: &dyn std::fmt::Display) -> StoreError {
     StoreError::StorageCorrupt(format!("record {key} of {store}: {fault}"))
-}
-
-/// Names by number, in the order of their first use, each with the last value that it came with.
-struct Numbered<N, V> {
-    numbers: HashMap<N, usize>,
-    last: Vec<(N, V)>,
-}
-
-impl<N, V> Default for Numbered<N, V> {
-    fn default() -> Self {
-        Self { numbers: HashMap::new(), last: Vec::new() }
-    }
-}
-
-impl<N: Clone + Eq + std::hash::Hash, V> Numbered<N, V> {
-    fn number(&mut self, name: &N, value: V) -> usize {
-        if let Some(number) = self.numbers.get(name) {
-            self.last[*number].1 = value;
-            return *number;
-        }
-        self.numbers.insert(name.clone(), self.last.len());
-        self.last.push((name.clone(), value));
-        self.last.len() - 1
-    }
-
-    fn names(&self) -> Vec<N> {
-        self.last.iter().map(|(name, _)| name.clone()).collect()
-    }
 }

@@ -16,7 +16,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::IdbDatabase;
 
 use super::failure::{failed, is_version_error, unavailable};
-use super::records::{STATE, State};
+use super::state::{STATE, State};
 use super::tail;
 use super::transaction::Answer;
 use crate::error::StoreError;

@@ -16,8 +16,9 @@ use js_sys::{Array, Object};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::failure::failed;
-use super::records::{Lying, State, Value, corrupt, number};
+use super::records::{Lying, Value, corrupt, number};
 use super::schema::TAIL;
+use super::state::State;
 use crate::error::StoreError;
 use crate::event::now_millis;
 

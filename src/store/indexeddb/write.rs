@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use super::cache::Added;
 use super::fold;
-use super::records::{self, Expectations, Lying, State};
+use super::records::{self, Expectations, Lying};
 use super::schema::{LOG, OUTBOX, TAIL};
+use super::state::State;
 use super::tail::{Own, Seen};
 use super::transaction::{Committed, Transaction};
 use super::{Durability, Inner};

@@ -2,7 +2,8 @@
 
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql';
 import pg from 'pg';
-import { CALLERS, COMMIT, closedLoop, payload, place } from './loop.mjs';
+import { payload } from '../support/payload.mjs';
+import { CALLERS, COMMIT, closedLoop, place } from './loop.mjs';
 
 const event = (number) => ({
   type: 'OrderPlaced',

@@ -3,7 +3,8 @@
 
 import pg from 'pg';
 import { newId } from '../../support/http.mjs';
-import { CALLERS, closedLoop, payload, place } from './loop.mjs';
+import { payload } from '../support/payload.mjs';
+import { CALLERS, closedLoop, place } from './loop.mjs';
 
 const PAGE = 1_000;
 const TABLE = `

@@ -35,18 +35,6 @@ export async function closedLoop(callers, seconds, once) {
   return { rate, p50: at(0.5), p99: at(0.99) };
 }
 
-/** About 480 bytes as JSON, with what a store adds to it; the same as in `load.rs`. */
-export const payload = (number) => ({
-  order: `order-${number}`,
-  customer: { name: 'Ada Lovelace', email: `ada-${number}@example.com` },
-  currency: 'EUR',
-  lines: [
-    { sku: `SKU-${number % 997}`, quantity: (number % 7) + 1, price: 12.5 },
-    { sku: `SKU-${number % 991}`, quantity: 1, price: 99.9 },
-  ],
-  note: 'Leave it with the neighbours if nobody is at home.',
-});
-
 /** The stream of a caller's n-th commit, and how many commits it has already. */
 export const place = (row, caller, number) => ({
   stream: `${row}-${caller}-${Math.floor(number / STREAM)}`,

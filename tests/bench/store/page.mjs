@@ -1,25 +1,14 @@
 // The rows, as they run in a page: each takes an adapter and answers with a number.
 
+import { payload } from '../support/payload.mjs';
+
 /** How long a row that counts goes on, in milliseconds. */
 const ROW_MS = 600;
 const STREAMS = 50;
 const COMMIT = 100;
 const PAGE = 1_000;
 
-/** About 480 bytes as JSON, with what a store adds to it. */
-const event = (number) => ({
-  type: 'OrderPlaced',
-  payload: {
-    order: `order-${number}`,
-    customer: { name: 'Ada Lovelace', email: `ada-${number}@example.com` },
-    currency: 'EUR',
-    lines: [
-      { sku: `SKU-${number % 997}`, quantity: (number % 7) + 1, price: 12.5 },
-      { sku: `SKU-${number % 991}`, quantity: 1, price: 99.9 },
-    ],
-    note: 'Leave it with the neighbours if nobody is at home.',
-  },
-});
+const event = (number) => ({ type: 'OrderPlaced', payload: payload(number) });
 
 const batch = (from, count) => Array.from({ length: count }, (_, index) => event(from + index));
 

@@ -1,7 +1,7 @@
 // Fills a space of an endpoint over its protocol.
 
 import { commit } from '../../support/http.mjs';
-import { payload } from './payload.mjs';
+import { payload } from '../support/payload.mjs';
 
 const STREAMS = 1_000;
 /** Events of a commit, and commits of a push. */

@@ -1,7 +1,7 @@
 // What is measured, as it runs in a page.
 
 import { EventStore } from 'eventcore-web';
-import { payload } from './payload.mjs';
+import { payload } from '../support/payload.mjs';
 
 const STREAMS = 1_000;
 const NAME = 'replica';
