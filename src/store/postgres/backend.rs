@@ -14,7 +14,7 @@ use crate::version::{Cursor, EventVersion, Outcome, Position};
 
 use super::append::{self, Target};
 use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
-use super::columns::{Columns, QueryParams, Written, texts};
+use super::columns::{Columns, QueryParams, Written, behind_page, texts};
 use super::heads::Heads;
 use super::listener::{Listener, Signal};
 use super::queue::Queue;
@@ -225,7 +225,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
                     &params.from_version,
                     &params.to_version,
                     &params.above,
-                    &params.below,
+                    &params.page_below,
                     &params.event_types,
                     &query.stream_prefix,
                     &params.max_events,
@@ -246,8 +246,9 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
 
     async fn read_written(&self, after: Cursor, max_events: usize) -> Result<WrittenSlice, StoreError> {
         let limit = i64::try_from(max_events).unwrap_or(i64::MAX).to_string();
-        let rows =
-            self.read(&self.sql.read_written, &[self.space.as_str(), &after.to_string(), &limit]).await?;
+        let below = behind_page(after.get(), max_events).to_string();
+        let params = [self.space.as_str(), &after.to_string(), &limit, &below];
+        let rows = self.read(&self.sql.read_written, &params).await?;
         let mut head = Position::ZERO;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {

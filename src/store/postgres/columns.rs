@@ -31,6 +31,8 @@ pub(super) struct QueryParams {
     pub(super) above: String,
     /// … and before this one.
     pub(super) below: String,
+    /// Likewise, of a page of the feed.
+    pub(super) page_below: String,
     pub(super) event_types: String,
     pub(super) max_events: String,
 }
@@ -44,7 +46,12 @@ impl QueryParams {
             (Some(Place::Confirmed(after)), false) => (after.get(), i64::MAX as u64),
             (Some(Place::Confirmed(before)), true) => (0, before.get()),
         };
+        let page_below = match query.backwards || selects(query) {
+            true => below,
+            false => behind_page(above, query.max_events),
+        };
         Self {
+            page_below: page_below.to_string(),
             from_version: query.from_version.to_string(),
             to_version: query.to_version.to_string(),
             above: above.to_string(),
@@ -53,6 +60,19 @@ impl QueryParams {
             max_events: i64::try_from(query.max_events).unwrap_or(i64::MAX).to_string(),
         }
     }
+}
+
+/// The position behind a page of every event that begins behind `above`: there is an event at each. Where PostgreSQL
+/// is told, it finds the page by that; left to its estimates it sorts the space, as long as nobody analyzed the table.
+pub(super) fn behind_page(above: u64, max_events: usize) -> u64 {
+    above.saturating_add(max_events as u64).saturating_add(1).min(i64::MAX as u64)
+}
+
+/// Whether events in the range of positions are left out.
+fn selects(query: &Query) -> bool {
+    let all_versions =
+        query.from_version <= EventVersion::ZERO.next() && query.to_version == EventVersion::MAX;
+    !(all_versions && query.event_types.is_empty() && query.stream_prefix.is_empty())
 }
 
 /// An event that was read to be passed on.

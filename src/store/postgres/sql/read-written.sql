@@ -15,6 +15,7 @@ left join lateral (
     (date_part('epoch', e.occurred_at) * 1000)::bigint::text
   from {schema}.events e
   where e.space = $1::text and e.position > $2::text::bigint
+    and e.position < $4::text::bigint
   order by e.position
   limit $3::text::bigint
 ) wanted on true
