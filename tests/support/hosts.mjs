@@ -21,8 +21,11 @@ export async function listen(handler) {
   };
 }
 
-/** Builds the native server, when it is out of date: as tests want it, or as it is shipped. */
-export function buildServer({ release = false } = {}) {
+/** Whether tests start the native server as it is shipped: `SERVER=release`. As it is, it is quicker to build. */
+const RELEASE = process.env.SERVER === 'release';
+
+/** Builds the native server, when it is out of date. */
+export function buildServer({ release = RELEASE } = {}) {
   const profile = release ? ['--release'] : [];
   return run('cargo', ['build', '--quiet', ...profile, '--features', 'server', '--bin', 'eventcore-server']);
 }
@@ -61,7 +64,7 @@ export async function startProgram(program, args, expected, env = {}) {
 }
 
 /** Starts the native server on a free port. */
-export async function startServer(args, { release = false } = {}) {
+export async function startServer(args, { release = RELEASE } = {}) {
   const program = `${ROOT}/target/${release ? 'release' : 'debug'}/eventcore-server`;
   const { said, ...process } = await startProgram(
     program,
