@@ -187,17 +187,19 @@ impl Drop for Transaction {
 }
 
 /// Whether a transaction is left to commit by itself, when all of its requests are done: that takes a moment longer,
-/// and in Firefox it is the only sound way. There, one that is committed before completes without a large value for
-/// which there was no room (seen in Firefox 153): half of it is written, and nobody is told.
+/// and in other browsers than Chromium it is the only sound way. In Firefox (seen in 153) one that is committed before
+/// completes without a large value for which there was no room: half of it is written, and nobody is told. In WebKit
+/// (seen in 2.50) one that a worker committed just before it was terminated stays open, and whoever wants to write
+/// waits for it for ever.
 fn commits_by_itself() -> bool {
-    thread_local!(static IS_FIREFOX: bool = is_firefox());
-    IS_FIREFOX.with(|is_firefox| *is_firefox)
+    thread_local!(static IS_CHROMIUM: bool = is_chromium());
+    IS_CHROMIUM.with(|is_chromium| !is_chromium)
 }
 
-fn is_firefox() -> bool {
+fn is_chromium() -> bool {
     let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into());
     let agent = navigator.and_then(|navigator| js_sys::Reflect::get(&navigator, &"userAgent".into()));
-    agent.ok().and_then(|agent| agent.as_string()).is_some_and(|agent| agent.contains("Firefox/"))
+    agent.ok().and_then(|agent| agent.as_string()).is_some_and(|agent| agent.contains("Chrome/"))
 }
 
 fn begin(
