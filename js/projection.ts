@@ -75,7 +75,10 @@ export class Projection<S, M extends object = AnyEvents> {
     options: KeptProjectionOptions<S, M>,
   ): Promise<Projection<S, M>> {
     const snapshot = (await store.readSnapshot(name)) as Snapshot<S> | undefined;
-    const resumes = snapshot !== undefined && (await eventAt(store, snapshot.cursor)) === snapshot.eventId;
+    // Where the event cannot be read, there is nothing to go on with either.
+    const resumes =
+      snapshot !== undefined &&
+      (await eventAt(store, snapshot.cursor).catch(() => undefined)) === snapshot.eventId;
     const projection = new Projection(options, resumes ? snapshot : undefined);
     const { snapshotEvery: every = 1_000 } = options;
     projection.#kept = { store, name, every, cursor: projection.#cursor };
@@ -183,15 +186,13 @@ export class Projection<S, M extends object = AnyEvents> {
   }
 }
 
-/** The id of the confirmed event at a position; `null` before the first, `undefined` where there is none to be read. */
+/** The id of the confirmed event at a position; `null` before the first, `undefined` where there is none. */
 async function eventAt<M extends object>(
   store: EventStore<M>,
   position: number,
 ): Promise<string | null | undefined> {
   if (position === 0) return null;
-  const page = await store
-    .readAllEvents({ after: position - 1, confirmedOnly: true, maxEvents: 1 })
-    .catch(() => undefined);
-  const event = page?.events[0];
+  const page = await store.readAllEvents({ after: position - 1, confirmedOnly: true, maxEvents: 1 });
+  const event = page.events[0];
   return event?.position === position ? event.id : undefined;
 }

@@ -134,6 +134,82 @@ describe('state', () => {
     await store.close();
   });
 
+  describe('a projection that a store keeps', () => {
+    const one = (count) => Array.from({ length: count }, () => deposited(1));
+    const opened = async (store, options = {}) => {
+      const folded = { events: 0 };
+      const apply = (sum, event) => {
+        folded.events += 1;
+        return sum + event.payload.amount;
+      };
+      const projection = await Projection.open(store, 'balance', { initial: 0, apply, ...options });
+      return { projection, folded };
+    };
+
+    test('goes on where its last snapshot was written, after every so many events', async () => {
+      const store = await open();
+      const { projection, folded } = await opened(store, { snapshotEvery: 10 });
+      for (const [count, kept] of [
+        [9, undefined],
+        [1, 10],
+        [9, 10],
+        [4, 23],
+        [3, 23],
+      ]) {
+        await store.writeEvents(one(count));
+        assert.equal(await projection.catchUp(store), count);
+        assert.equal((await store.readSnapshot('balance'))?.state, kept);
+      }
+      assert.deepEqual([projection.state, folded.events], [26, 26]);
+      const again = await opened(store);
+      assert.equal(again.projection.state, 23);
+      assert.equal(await again.projection.catchUp(store), 3);
+      assert.deepEqual([again.projection.state, again.folded.events], [26, 3]);
+      await again.projection.save();
+      assert.equal((await opened(store)).projection.state, 26);
+    });
+
+    test('begins anew with another definition, under another name, and upon another log', async () => {
+      const store = await open();
+      const { projection } = await opened(store);
+      await store.writeEvents(one(5));
+      await projection.catchUp(store);
+      await projection.save();
+      const states = [{}, { revision: 1 }, { eventTypes: ['Deposited'] }, { streamPrefix: 'a' }].map(
+        async (options) => (await opened(store, options)).projection.state,
+      );
+      assert.deepEqual(await Promise.all(states), [5, 0, 0, 0]);
+      const named = await Projection.open(store, 'other', { initial: 0, apply: (sum) => sum });
+      assert.equal(named.state, 0);
+      // Shorter than the snapshot goes, and longer.
+      const other = await open();
+      await other.writeSnapshot('balance', await store.readSnapshot('balance'));
+      for (const more of [3, 10]) {
+        await other.writeEvents(one(more));
+        assert.equal((await opened(other)).projection.state, 0);
+      }
+      const { projection: anew } = await opened(other);
+      assert.equal(await anew.catchUp(other), 13);
+    });
+
+    test('cannot be saved where nobody keeps it, or its state cannot be kept, and catches up all the same', async () => {
+      const store = await open();
+      await store.writeEvents(one(3));
+      const options = { initial: () => 0, apply: (before) => before, snapshotEvery: 1 };
+      const kept = await Projection.open(store, 'function', options);
+      assert.equal(await kept.catchUp(store), 3);
+      await assert.rejects(kept.save(), { code: 'INVALID_REQUEST' });
+      assert.equal(await store.readSnapshot('function'), undefined);
+      const free = new Projection(options);
+      assert.equal(await free.catchUp(store), 3);
+      await assert.rejects(free.save(), TypeError);
+      // Without the storage there is nothing to catch up with, and a failed turn does not hold up the next.
+      await store.close();
+      await assert.rejects(kept.catchUp(store), { code: 'CLOSED' });
+      await assert.rejects(kept.save(), { code: 'CLOSED' });
+    });
+  });
+
   test('streams are partitioned as in Rust', () => {
     for (const [key, streamId] of [
       ['', 'orders-1'],
