@@ -58,6 +58,11 @@ impl Query {
         Self { max_events: 1, backwards: true, pending: false, ..Self::default() }
     }
 
+    /// Whether events are left out for what they are, wherever they stand.
+    pub fn selects_by_content(&self) -> bool {
+        !(self.event_types.is_empty() && self.stream_prefix.is_empty())
+    }
+
     /// Whether the reader wants this event, `max_events` aside.
     pub fn wants(&self, event: &RawEvent) -> bool {
         let reached = match self.after {

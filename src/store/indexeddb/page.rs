@@ -25,8 +25,7 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     pub(super) fn new(query: &'a Query, packed: Option<Array>) -> Self {
         // What selects by content has to be read here.
-        let is_plain = !query.backwards && query.event_types.is_empty() && query.stream_prefix.is_empty();
-        let packed = packed.filter(|_| is_plain);
+        let packed = packed.filter(|_| !query.backwards && !query.selects_by_content());
         Self { query, events: Vec::new(), packed, packed_events: 0, last_packed: None, cut: None }
     }
 

@@ -93,6 +93,23 @@ impl<C: SqlClient> PostgresBackend<C> {
         if columns.parse()? { Err(StoreError::SpaceErased(self.space.clone())) } else { Ok(()) }
     }
 
+    /// The head, which each row of a page says first, and what `read` makes of the event behind it.
+    fn page<T>(
+        &self,
+        rows: Vec<Row>,
+        mut read: impl FnMut(&mut Columns) -> Result<Option<T>, StoreError>,
+    ) -> Result<(Position, Vec<T>), StoreError> {
+        let mut head = Position::ZERO;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut columns = Columns::from(row);
+            head = columns.position()?;
+            self.not_erased(&mut columns)?;
+            events.extend(read(&mut columns)?);
+        }
+        Ok((head, events))
+    }
+
     /// Writes runs that wait, as many as one transaction takes.
     ///
     /// Those whom the last transaction answered are about to come again. Who came first would write alone, and the
@@ -216,7 +233,7 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
 
     async fn read_feed(&self, query: &Query) -> Result<FeedSlice, StoreError> {
         let sql = if query.backwards { &self.sql.read_feed_backwards } else { &self.sql.read_feed };
-        let params = QueryParams::of(query);
+        let params = QueryParams::of_page(query);
         let rows = self
             .read(
                 sql,
@@ -225,21 +242,14 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
                     &params.from_version,
                     &params.to_version,
                     &params.above,
-                    &params.page_below,
+                    &params.below,
                     &params.event_types,
                     &query.stream_prefix,
                     &params.max_events,
                 ],
             )
             .await?;
-        let mut head = Position::ZERO;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
-            let mut columns = Columns::from(row);
-            head = columns.position()?;
-            self.not_erased(&mut columns)?;
-            events.extend(columns.event()?);
-        }
+        let (head, mut events) = self.page(rows, Columns::event)?;
         in_order(&mut events, query);
         Ok(FeedSlice::of(events, query, head))
     }
@@ -249,18 +259,14 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         let below = behind_page(after.get(), max_events).to_string();
         let params = [self.space.as_str(), &after.to_string(), &limit, &below];
         let rows = self.read(&self.sql.read_written, &params).await?;
-        let mut head = Position::ZERO;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
-            let mut columns = Columns::from(row);
-            head = columns.position()?;
-            self.not_erased(&mut columns)?;
-            match columns.written()? {
-                Written::Event(event) => events.push(event),
-                Written::Nothing => {}
-                Written::Unfit => return self.read_feed(&Query::behind(after, max_events)).await?.try_into(),
-            }
-        }
+        let (head, written) = self.page(rows, Columns::written)?;
+        let events = written.into_iter().map(|written| match written {
+            Written::Event(event) => Some(event),
+            Written::Unfit => None,
+        });
+        let Some(mut events) = events.collect::<Option<Vec<_>>>() else {
+            return self.read_feed(&Query::behind(after, max_events)).await?.try_into();
+        };
         events.sort_by_key(|event| event.position);
         let complete = events.len() < max_events;
         let last = events.last().map_or(after, |event| event.position.into());

@@ -31,27 +31,14 @@ pub(super) struct QueryParams {
     pub(super) above: String,
     /// … and before this one.
     pub(super) below: String,
-    /// Likewise, of a page of the feed.
-    pub(super) page_below: String,
     pub(super) event_types: String,
     pub(super) max_events: String,
 }
 
 impl QueryParams {
     pub(super) fn of(query: &Query) -> Self {
-        // Everything here is confirmed, so that pending events of another log stand behind all of it.
-        let (above, below) = match (query.after, query.backwards) {
-            (None, _) | (Some(Place::Pending(_)), true) => (0, i64::MAX as u64),
-            (Some(Place::Pending(_)), false) => (Position::MAX.get(), i64::MAX as u64),
-            (Some(Place::Confirmed(after)), false) => (after.get(), i64::MAX as u64),
-            (Some(Place::Confirmed(before)), true) => (0, before.get()),
-        };
-        let page_below = match query.backwards || selects(query) {
-            true => below,
-            false => behind_page(above, query.max_events),
-        };
+        let (above, below) = range(query);
         Self {
-            page_below: page_below.to_string(),
             from_version: query.from_version.to_string(),
             to_version: query.to_version.to_string(),
             above: above.to_string(),
@@ -59,6 +46,28 @@ impl QueryParams {
             event_types: texts(query.event_types.iter().map(EventType::as_str)),
             max_events: i64::try_from(query.max_events).unwrap_or(i64::MAX).to_string(),
         }
+    }
+
+    /// As [`of`](Self::of), for a page of the feed: where each position up to its end has a wanted event, it says so.
+    pub(super) fn of_page(query: &Query) -> Self {
+        let (above, _) = range(query);
+        let all_versions =
+            query.from_version <= EventVersion::ZERO.next() && query.to_version == EventVersion::MAX;
+        match query.backwards || !all_versions || query.selects_by_content() {
+            true => Self::of(query),
+            false => Self { below: behind_page(above, query.max_events).to_string(), ..Self::of(query) },
+        }
+    }
+}
+
+/// What stands between two positions. Everything here is confirmed, so that pending events of another log stand
+/// behind all of it.
+fn range(query: &Query) -> (u64, u64) {
+    match (query.after, query.backwards) {
+        (None, _) | (Some(Place::Pending(_)), true) => (0, i64::MAX as u64),
+        (Some(Place::Pending(_)), false) => (Position::MAX.get(), i64::MAX as u64),
+        (Some(Place::Confirmed(after)), false) => (after.get(), i64::MAX as u64),
+        (Some(Place::Confirmed(before)), true) => (0, before.get()),
     }
 }
 
@@ -68,18 +77,9 @@ pub(super) fn behind_page(above: u64, max_events: usize) -> u64 {
     above.saturating_add(max_events as u64).saturating_add(1).min(i64::MAX as u64)
 }
 
-/// Whether events in the range of positions are left out.
-fn selects(query: &Query) -> bool {
-    let all_versions =
-        query.from_version <= EventVersion::ZERO.next() && query.to_version == EventVersion::MAX;
-    !(all_versions && query.event_types.is_empty() && query.stream_prefix.is_empty())
-}
-
 /// An event that was read to be passed on.
 pub(super) enum Written {
     Event(WrittenEvent),
-    /// There was none.
-    Nothing,
     /// It has a number that has to be shortened first.
     Unfit,
 }
@@ -133,21 +133,20 @@ impl Columns {
             .map_err(|error| StoreError::StorageCorrupt(error.to_string()))
     }
 
-    /// The event columns of `read-written.sql`; none where a reading found no event, or one that cannot be passed on
-    /// as PostgreSQL writes it.
-    pub(super) fn written(&mut self) -> Result<Written, StoreError> {
-        let Some(position) = self.optional()? else { return Ok(Written::Nothing) };
+    /// The event columns of `read-written.sql`; none where a reading found no event.
+    pub(super) fn written(&mut self) -> Result<Option<Written>, StoreError> {
+        let Some(position) = self.optional()? else { return Ok(None) };
         let commit_id = self.parse()?;
         let mut text = self.text()?;
         if has_long_number(&text) {
-            return Ok(Written::Unfit);
+            return Ok(Some(Written::Unfit));
         }
         let occurred_at = chrono::DateTime::from_timestamp_millis(self.parse()?)
             .ok_or_else(|| StoreError::StorageCorrupt("occurred_at is no time".into()))?;
         text.extend([",\"occurredAt\":\"", &time::format(occurred_at), "\"}"]);
         let position = position.parse().ok().and_then(|position: u64| Position::try_from(position).ok());
         let position = position.ok_or_else(|| StoreError::StorageCorrupt("position is none".into()))?;
-        Ok(Written::Event(WrittenEvent { position, commit_id, text }))
+        Ok(Some(Written::Event(WrittenEvent { position, commit_id, text })))
     }
 
     /// The columns of `event-columns.sql`; none where a reading found no event.
