@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { shortenNames } from './names.mjs';
+import { silencePanics } from './panics.mjs';
 import { npmProgram, ROOT, run } from './run.mjs';
 import { WASM_TARGET } from './setup.mjs';
 import { digest, fresh, unstamp, writeStamp } from './stamp.mjs';
@@ -41,7 +42,8 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', 'js/tools/wasm.mjs', 'js/tools/names.mjs'];
+  const tools = ['wasm', 'wasm-binary', 'names', 'panics'].map((tool) => `js/tools/${tool}.mjs`);
+  return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', ...tools];
 }
 
 export function moduleOutputs(name) {
@@ -57,8 +59,9 @@ export async function buildModule(name) {
   mkdirSync(work, { recursive: true });
 
   await step(`compiling the wasm module ${name}`, async () => {
-    const where = ['--lib', '--target', WASM_TARGET, '--profile', profile, '--features', name];
-    await run('cargo', ['build', '--quiet', ...where]);
+    // As nothing but a module: what would also be a library for other crates keeps more of its code.
+    const what = ['--lib', '--crate-type', 'cdylib', '--features', name];
+    await run('cargo', ['rustc', '--quiet', ...what, '--target', WASM_TARGET, '--profile', profile]);
     // Every module is compiled to the same place: it is taken away before the next one overwrites it.
     copyFileSync(
       path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'),
@@ -71,6 +74,7 @@ export async function buildModule(name) {
   );
   if (shrink) {
     const module = path.join(work, 'eventcore_bg.wasm');
+    writeFileSync(module, silencePanics(readFileSync(module)));
     const flags = WASM_FEATURES.map((feature) => `--enable-${feature}`);
     await step(`shrinking ${name}`, () =>
       run(...npmProgram('binaryen', 'wasm-opt', ['-Oz', ...flags, module, '-o', `${module}.opt`])),
