@@ -15,6 +15,8 @@ mod face;
 #[cfg(feature = "client")]
 mod local;
 mod options;
+#[cfg(feature = "client")]
+mod promise;
 #[cfg(feature = "endpoint")]
 mod sql;
 #[cfg(feature = "endpoint")]

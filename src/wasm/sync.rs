@@ -1,7 +1,9 @@
 //! Sync towards JavaScript: the host brings `fetch`, timers and the app's resolver.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
 use crate::error::StoreError;
@@ -15,6 +17,7 @@ use crate::sync::{
 use super::batch;
 use super::error::{to_js, wire_to_js};
 use super::local::LocalBackend;
+use super::promise::promise;
 
 #[wasm_bindgen]
 extern "C" {
@@ -169,7 +172,7 @@ decode_members!(JsConfig {
 /// A sync of one store.
 #[wasm_bindgen]
 pub struct SyncHandle {
-    engine: Engine<LocalBackend, JsHost>,
+    engine: Rc<Engine<LocalBackend, JsHost>>,
     replica: Arc<LocalBackend>,
 }
 
@@ -182,22 +185,27 @@ impl SyncHandle {
         settings.policies = config.policies.unwrap_or_default();
         settings.recover = config.recover.unwrap_or_default();
         let host = JsHost { host, replica: Arc::clone(&replica) };
-        Ok(Self { engine: Engine::new(Arc::clone(&replica), host, settings), replica })
+        Ok(Self { engine: Rc::new(Engine::new(Arc::clone(&replica), host, settings)), replica })
     }
 }
 
 #[wasm_bindgen]
 impl SyncHandle {
     /// Runs until it is stopped or ends by an error that a repetition does not mend.
-    pub async fn run(&self) -> Result<(), JsValue> {
-        self.engine.run().await.map_err(to_js)
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn run(&self) -> Promise {
+        let engine = Rc::clone(&self.engine);
+        promise(async move {
+            engine.run().await.map_err(to_js)?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Starts a round and waits until it rests; answers with the status as JSON.
-    #[wasm_bindgen(js_name = syncNow)]
-    pub async fn sync_now(&self) -> Result<String, JsValue> {
-        let status = self.engine.sync_now().await.map_err(wire_to_js)?;
-        Ok(to_text(&status))
+    #[wasm_bindgen(js_name = syncNow, unchecked_return_type = "Promise<string>")]
+    pub fn sync_now(&self) -> Promise {
+        let engine = Rc::clone(&self.engine);
+        promise(async move { Ok(to_text(&engine.sync_now().await.map_err(wire_to_js)?)) })
     }
 
     /// Starts a round at once: the network is back.
@@ -217,15 +225,22 @@ impl SyncHandle {
     }
 
     /// The parked commits as a JSON array of conflicts.
-    pub async fn conflicts(&self) -> Result<String, JsValue> {
-        Ok(to_text(&self.engine.conflicts().await.map_err(to_js)?))
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn conflicts(&self) -> Promise {
+        let engine = Rc::clone(&self.engine);
+        promise(async move { Ok(to_text(&engine.conflicts().await.map_err(to_js)?)) })
     }
 
     /// Resolves a parked commit.
-    pub async fn resolve(&self, commit_id: &str, resolution: &str) -> Result<(), JsValue> {
-        let commit_id: CommitId = commit_id.parse().map_err(StoreError::from).map_err(to_js)?;
-        let resolution = read_resolution(resolution, &self.replica).map_err(to_js)?;
-        self.engine.resolve(commit_id, resolution).await.map_err(to_js)
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn resolve(&self, commit_id: String, resolution: String) -> Promise {
+        let (engine, replica) = (Rc::clone(&self.engine), Arc::clone(&self.replica));
+        promise(async move {
+            let commit_id: CommitId = commit_id.parse().map_err(StoreError::from).map_err(to_js)?;
+            let resolution = read_resolution(&resolution, &replica).map_err(to_js)?;
+            engine.resolve(commit_id, resolution).await.map_err(to_js)?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Ends the sync; what waits stays in the outbox.
