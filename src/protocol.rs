@@ -267,17 +267,17 @@ struct WrittenCommit {
 decode_members!(WrittenCommit { id: "id", expectations: "expectations", events: "events" });
 
 struct WrittenExpectation {
-    stream_id: String,
+    stream_id: Text,
     expected: ExpectedVersion,
 }
 
 decode_members!(WrittenExpectation { stream_id: "streamId", expected: "expected" });
 
 struct WrittenEvent {
-    id: String,
-    stream_id: String,
-    event_type: String,
-    occurred_at: String,
+    id: Text,
+    stream_id: Text,
+    event_type: Text,
+    occurred_at: Text,
     metadata: Unchecked,
     payload: Unchecked,
 }
@@ -290,6 +290,15 @@ decode_members!(WrittenEvent {
     metadata: "metadata",
     payload: "payload",
 });
+
+/// A text that may be none of what it is to be.
+struct Text(String);
+
+impl Decode for Text {
+    fn decode(reader: &mut Reader<'_>) -> Read<Self> {
+        reader.any_text().map(|text| Self(text.into_owned()))
+    }
+}
 
 /// JSON that may break a rule.
 struct Unchecked(String);
@@ -304,18 +313,18 @@ impl WrittenCommit {
     fn check(self, limits: &Limits) -> Result<Commit, StoreError> {
         let events = self.events.into_iter().map(|event| {
             Ok(NewEvent {
-                id: event.id.parse()?,
-                stream_id: event.stream_id.parse()?,
-                event_type: event.event_type.parse::<EventType>()?,
+                id: event.id.0.parse()?,
+                stream_id: event.stream_id.0.parse()?,
+                event_type: event.event_type.0.parse::<EventType>()?,
                 payload: Json::parse(&event.payload.0)?,
                 metadata: metadata(&event.metadata.0)?,
-                occurred_at: time::parse(&event.occurred_at)
+                occurred_at: time::parse(&event.occurred_at.0)
                     .map_err(|error| StoreError::InvalidBatch(format!("occurredAt of an event: {error}")))?,
             })
         });
         let events = events.collect::<Result<_, StoreError>>()?;
         let expectations = self.expectations.into_iter().map(|expectation| {
-            let stream_id: StreamId = expectation.stream_id.parse()?;
+            let stream_id: StreamId = expectation.stream_id.0.parse()?;
             Ok(Expectation { stream_id, expected: expectation.expected })
         });
         let expectations = expectations.collect::<Result<_, StoreError>>()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::scan::Scanner;
+use super::scan::{Rules, Scanner};
 use super::text::unescaped;
 use super::{InvalidJson, Json};
 
@@ -132,10 +132,19 @@ impl<'a> Reader<'a> {
 
     /// A string.
     pub(crate) fn text(&mut self) -> Read<Cow<'a, str>> {
+        self.string(Rules::All)
+    }
+
+    /// A string that may have U+0000: for who refuses that by the name of what the text was to be.
+    pub(crate) fn any_text(&mut self) -> Read<Cow<'a, str>> {
+        self.string(Rules::Characters)
+    }
+
+    fn string(&mut self, rules: Rules) -> Read<Cow<'a, str>> {
         if self.scanner.next_token() != Some(b'"') {
             return self.expected("a string");
         }
-        match self.scanner.checked_string() {
+        match self.scanner.checked_string(rules) {
             Ok((inner, false)) => Ok(inner.into()),
             Ok((inner, true)) => Ok(unescaped(inner).collect::<String>().into()),
             Err(invalid) => self.refuse(*invalid),

@@ -14,9 +14,20 @@ pub const MAX_DEPTH: usize = 127;
 /// Up to so many keys, each new one is compared with all before it; beyond, they are sorted at the end.
 const FEW_KEYS: usize = 16;
 
+/// What is asked of a text beyond syntax.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rules {
+    /// Nothing.
+    None,
+    /// That escapes stand for characters.
+    Characters,
+    /// All.
+    All,
+}
+
 /// Checks syntax and rules.
 pub(super) fn check(text: &str) -> Result<(), InvalidJson> {
-    document(Scanner { rules: true, ..Scanner::lenient(text) })
+    document(Scanner { rules: Rules::All, ..Scanner::lenient(text) })
 }
 
 /// Checks syntax alone.
@@ -43,15 +54,14 @@ pub(super) struct Scanner<'a> {
     keys: Keys<'a>,
     /// Whether any key so far has an escape: only then can keys be equal that are spelled differently.
     escaped_keys: bool,
-    /// Whether more is asked than syntax.
-    rules: bool,
+    rules: Rules,
 }
 
 impl<'a> Scanner<'a> {
     /// At the start of a text, for its syntax.
     pub(super) fn lenient(text: &'a str) -> Self {
         let (bytes, keys) = (text.as_bytes(), Keys::default());
-        Scanner { text, bytes, at: 0, depth: 0, keys, escaped_keys: false, rules: false }
+        Scanner { text, bytes, at: 0, depth: 0, keys, escaped_keys: false, rules: Rules::None }
     }
 
     /// How many bytes were read.
@@ -71,17 +81,17 @@ impl<'a> Scanner<'a> {
 
     /// Reads a value that obeys the rules.
     pub(super) fn checked_value(&mut self) -> Checked {
-        self.rules = true;
+        self.rules = Rules::All;
         let checked = self.value();
-        self.rules = false;
+        self.rules = Rules::None;
         checked
     }
 
-    /// Reads a string that obeys them.
-    pub(super) fn checked_string(&mut self) -> Checked<(&'a str, bool)> {
-        self.rules = true;
+    /// Reads a string that obeys these.
+    pub(super) fn checked_string(&mut self, rules: Rules) -> Checked<(&'a str, bool)> {
+        self.rules = rules;
         let checked = self.string();
-        self.rules = false;
+        self.rules = Rules::None;
         checked
     }
 
@@ -165,7 +175,7 @@ impl<'a> Scanner<'a> {
 
     fn key(&mut self, base: usize) -> Checked<&'a str> {
         let (key, escaped) = self.string()?;
-        if !self.rules {
+        if self.rules != Rules::All {
             return Ok(key);
         }
         self.escaped_keys |= escaped;
@@ -241,8 +251,8 @@ impl<'a> Scanner<'a> {
             _ => return self.syntax("one of \" \\ / b f n r t u after a backslash"),
         }
         match self.hex()? {
-            _ if !self.rules => Ok(()),
-            0 => self.refuse(Reason::NulCharacter, start),
+            _ if self.rules == Rules::None => Ok(()),
+            0 if self.rules == Rules::All => self.refuse(Reason::NulCharacter, start),
             0xD800..0xDC00 => {
                 let low = self.rest().starts_with("\\u");
                 self.at += if low { 2 } else { 0 };
@@ -286,7 +296,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        if !self.rules {
+        if self.rules != Rules::All {
             return Ok(());
         }
         let literal = &self.text[start..self.at];
