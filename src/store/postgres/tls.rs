@@ -1,6 +1,7 @@
 //! TLS towards PostgreSQL, as libpq's `sslmode` and `sslrootcert` ask for it.
 //!
-//! Of what libpq knows, `allow` is missing. Without `sslrootcert` a certificate is held to the public authorities.
+//! Of what libpq knows, `allow` is refused: it encrypts only where a server insists, so that whoever is in between
+//! decides. Without `sslrootcert` a certificate is held to the public authorities.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +73,10 @@ impl TlsOptions {
             ("sslmode", "require") => self.mode = Mode::Require,
             ("sslmode", "verify-ca") => self.mode = Mode::VerifyCa,
             ("sslmode", "verify-full") => self.mode = Mode::VerifyFull,
+            ("sslmode", "allow") => {
+                let instead = "take prefer, which encrypts where it can, or require";
+                return Err(format!("sslmode=allow is not supported: {instead}"));
+            }
             ("sslmode", other) => {
                 let known = "disable, prefer, require, verify-ca or verify-full";
                 return Err(format!("sslmode is {known}, not {other:?}"));
@@ -206,6 +211,8 @@ mod tests {
             assert_eq!(taken, (rest.into(), TlsOptions { mode, root_cert }), "{address}");
         }
         assert!(TlsOptions::take_from("postgres://u@h/d?sslmode=always").is_err());
+        let refused = TlsOptions::take_from("host=h sslmode=allow").unwrap_err();
+        assert!(refused.contains("sslmode=allow is not supported") && refused.contains("prefer"), "{refused}");
     }
 
     #[test]
