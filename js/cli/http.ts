@@ -17,6 +17,8 @@ export async function answer(
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null || incoming.method === 'HEAD') outgoing.end();
   else await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+  // Nobody reads what is left of the body, and the next request lies behind it.
+  if (!incoming.complete) incoming.removeAllListeners('data').resume();
 }
 
 /** None where the request names no host or a path that is none. */
@@ -31,6 +33,11 @@ function toRequest(incoming: IncomingMessage): Request | undefined {
   return new Request(address, {
     method,
     headers: list,
-    ...(hasBody && { body: Readable.toWeb(incoming) as unknown as BodyInit, duplex: 'half' }),
+    ...(hasBody && { body: bodyOf(incoming), duplex: 'half' }),
   });
+}
+
+/** Read when somebody asks for it, and no earlier. */
+function bodyOf(incoming: IncomingMessage): BodyInit {
+  return Readable.toWeb(incoming, { strategy: { highWaterMark: 0 } }) as unknown as BodyInit;
 }

@@ -63,6 +63,12 @@ export function fromPg(pool: PgPool): SqlClient {
 
 /** As much of a `Client` of `pg` as the endpoint uses. */
 export interface PgClient {
+  /** Where the database is. */
+  readonly host?: string | undefined;
+  /** At which port. */
+  readonly port?: number | undefined;
+  /** Its name. */
+  readonly database?: string | undefined;
   /** Opens the connection. */
   connect(): Promise<unknown>;
   /** Runs a statement. */
@@ -79,9 +85,21 @@ export interface PgClient {
  * listens there: who follows a space looks every second.
  */
 export function fromPgClients(open: () => PgClient): SqlClient {
+  // One that was made to see where it leads is the first to be connected.
+  let made: PgClient | undefined;
+  const make = () => {
+    const client = made ?? open();
+    made = undefined;
+    return client;
+  };
   return {
+    get database() {
+      made ??= open();
+      const { host, port, database } = made;
+      return host === undefined ? undefined : JSON.stringify([host, port, database]);
+    },
     async connect() {
-      const client = open();
+      const client = make();
       // What breaks while nobody asks for anything shows when somebody does.
       client.on('error', () => {});
       await client.connect();

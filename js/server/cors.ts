@@ -28,7 +28,8 @@ export function origins(allowed: string | readonly string[] = []): Origins {
   return {
     admits(request) {
       const origin = request.headers.get('origin');
-      return origin === null || isAllowed(origin) || hostOf(origin) === (addressed(request)?.host ?? '');
+      if (origin === null || isAllowed(origin)) return true;
+      return URL.canParse(origin) && new URL(origin).host === addressed(request, hostOf(request))?.host;
     },
     headers,
     preflight(request) {
@@ -48,13 +49,30 @@ export function origins(allowed: string | readonly string[] = []): Origins {
 }
 
 /**
- * The host that a request was sent to, by its header: a framework may put another one into the address (Next.js says
- * `localhost` to everybody). None where the header names none.
+ * The first host that a request names which is not this machine; none where all are. A proxy on this machine may name
+ * itself, and whom it was asked for beside that.
  */
-export function addressed(request: Request): URL | undefined {
-  const { protocol, host } = new URL(request.url);
-  const address = `${protocol}//${request.headers.get('host') ?? host}`;
+export function stranger(request: Request): string | undefined {
+  const passedOn = request.headers.get('x-forwarded-host')?.split(',') ?? [];
+  return [hostOf(request), ...passedOn].find((host) => !isLoopback(addressed(request, host)?.hostname));
+}
+
+/**
+ * The host that a request was sent to, by its header: a framework may put another one into the address (Next.js says
+ * `localhost` to everybody).
+ */
+function hostOf(request: Request): string {
+  return request.headers.get('host') ?? new URL(request.url).host;
+}
+
+/** The host as an address; none where it is no host. */
+function addressed(request: Request, host: string): URL | undefined {
+  const address = `${new URL(request.url).protocol}//${host.trim()}`;
   return URL.canParse(address) ? new URL(address) : undefined;
+}
+
+function isLoopback(hostname = ''): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function checked(text: string): string {
@@ -67,8 +85,4 @@ function checked(text: string): string {
 
 function originOf(url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).origin : undefined;
-}
-
-function hostOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).host : undefined;
 }

@@ -4,7 +4,7 @@ import { abortable, type WaitOptions } from '../abort.js';
 import { endpoint } from '../load/endpoint.js';
 import { once } from '../load/once.js';
 import type { HostAnswer } from '../wasm/endpoint/eventcore.js';
-import { addressed, origins } from './cors.js';
+import { origins, stranger } from './cors.js';
 import { follow, late, sooner } from './live.js';
 import { type SqlClient, toHost } from './sql.js';
 
@@ -25,7 +25,10 @@ export type Authorization = boolean | 'unauthorized' | { until: number } | { ret
 export interface SyncHandlerOptions {
   /** Where the events are kept: `fromPg(pool)`, `fromPGlite(db)`, or a client of your own. */
   sql: SqlClient;
-  /** Who may do what. Without it the handler answers only requests that were addressed to loopback. */
+  /**
+   * Who may do what; asked before a request's body is read. Without it the handler answers only requests that were
+   * addressed to loopback.
+   */
   authorize?: (request: Request, access: Access) => Authorization | Promise<Authorization>;
   /** The PostgreSQL schema that holds the tables; `eventcore` without it. */
   schema?: string;
@@ -44,41 +47,52 @@ export interface SyncHandler {
   endStreams(): void;
 }
 
+/** Databases whose tables were found to be as they should: at the edge a handler lives for one request. */
+const prepared = new Set<string | undefined>();
+
 /** Makes a handler for any host that speaks `Request` and `Response`: Node, Deno, edge workers. */
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { sql, authorize, schema = 'eventcore', allowOrigin, bodyTimeout = 30 } = options;
   const cors = origins(allowOrigin);
   const streams = new Set<() => void>();
+  const tables = sql.database && JSON.stringify([sql.database, schema]);
   const load = once(async () => {
     const { EndpointHost } = await endpoint.load();
-    return new EndpointHost(toHost(sql), schema);
+    const forget = () => {
+      host.initialized = false;
+      prepared.delete(tables);
+    };
+    const host = new EndpointHost(toHost(sql, forget), schema, bodyTimeout);
+    host.initialized = prepared.has(tables);
+    return host;
   });
 
   const answer = async (request: Request): Promise<HostAnswer> => {
     const host = await load();
     const { pathname, search } = new URL(request.url);
-    const name = addressed(request);
-    if (authorize === undefined && !isLoopback(name?.hostname)) {
-      return host.forbidden(`without authorize this endpoint answers on loopback only, not as ${name?.host}`);
+    const other = authorize === undefined ? stranger(request) : undefined;
+    if (other !== undefined) {
+      return host.forbidden(`without authorize this endpoint answers on loopback only, not as ${other}`);
     }
     if (!cors.admits(request)) {
       return host.forbidden(
         `pages of ${request.headers.get('origin')} are not allowed here; see allowOrigin`,
       );
     }
-    const body = await sooner(read(request, host.maxBodyBytes), bodyTimeout * 1_000);
-    if (body === late) return host.tooSlow(bodyTimeout);
-    if (body === broken) return host.invalid('the body broke off');
-    if (typeof body === 'number') return host.tooLarge(body);
-    return host.handle(
+    const said = await host.handle(
       request.method,
       pathname,
       search.slice(1),
       request.headers.get('eventcore-protocol') ?? undefined,
       request.headers.get('last-event-id') ?? undefined,
-      body,
       authorize && ((space: string, right: Access['right']) => authorize(request, { space, right })),
+      async () => {
+        const body = await sooner(read(request, host.maxBodyBytes), bodyTimeout * 1_000);
+        return body === late ? 'late' : body;
+      },
     );
+    if (host.initialized && tables !== undefined) prepared.add(tables);
+    return said;
   };
 
   const handler = async (request: Request) => {
@@ -124,10 +138,8 @@ function headersOf(
   };
 }
 
-const broken = Symbol('broken');
-
 /** The whole body, or its size where that is over the limit; never more than the limit is kept. */
-async function read(request: Request, limit: number): Promise<Uint8Array | number | typeof broken> {
+async function read(request: Request, limit: number): Promise<Uint8Array | number | 'broken'> {
   const stated = Number(request.headers.get('content-length') ?? 0);
   if (stated > limit) return stated;
   const chunks: Uint8Array[] = [];
@@ -139,7 +151,7 @@ async function read(request: Request, limit: number): Promise<Uint8Array | numbe
       chunks.push(chunk);
     }
   } catch {
-    return broken;
+    return 'broken';
   }
   const body = new Uint8Array(size);
   let at = 0;
@@ -148,8 +160,4 @@ async function read(request: Request, limit: number): Promise<Uint8Array | numbe
     at += chunk.length;
   }
   return body;
-}
-
-function isLoopback(hostname = ''): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

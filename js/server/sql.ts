@@ -19,6 +19,11 @@ export interface Listening {
 
 /** A PostgreSQL client: a pool, or one connection that is lent in turns. `fromPg` and `fromPGlite` make one. */
 export interface SqlClient {
+  /**
+   * Which database this is. Clients of one process that say the same have it, so that what was found out by one, such
+   * as that the tables are there, is known to all; without it each finds out for itself.
+   */
+  readonly database?: string | undefined;
   /** Lends a connection. */
   connect(): Promise<SqlConnection>;
   /**
@@ -72,8 +77,19 @@ async function notifications(client: Required<SqlClient>, channel: string): Prom
   };
 }
 
-/** The client as the wasm module calls it: rows cross as one JSON text, since one crossing costs less than many. */
-export function toHost(client: SqlClient): object {
+/** PostgreSQL's codes for a table and a schema that are not there. */
+const NO_TABLES = ['42P01', '3F000'];
+
+/**
+ * The client as the wasm module calls it: rows cross as one JSON text, since one crossing costs less than many.
+ * `missing` is called where the tables are not there, such as when somebody dropped them.
+ */
+export function toHost(client: SqlClient, missing = () => {}): object {
+  const failed = (error: unknown): never => {
+    const failure = explain(error);
+    if (NO_TABLES.includes(failure.sqlstate ?? '')) missing();
+    throw failure;
+  };
   return {
     async listen(channel: string) {
       return client.listen && notifications(client as Required<SqlClient>, channel);
@@ -84,7 +100,7 @@ export function toHost(client: SqlClient): object {
         async run(statements: Statement[]) {
           const results = [];
           for (const [sql, params, optional] of statements) {
-            results.push(await connection.query(sql, params).catch(optional ? () => [] : fail));
+            results.push(await connection.query(sql, params).catch(optional ? () => [] : failed));
           }
           return JSON.stringify(results);
         },

@@ -1,5 +1,6 @@
 //! The handler: parse, authorise, call, answer.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{StoreError, at_most};
@@ -121,14 +122,28 @@ impl<S: Spaces> Endpoint<S> {
         &self.0
     }
 
-    /// Answers a request. `authorize` says whether the caller has a right in a space, and until when.
-    pub async fn handle<A, F, G>(&self, request: Request, authorize: A) -> Reply<S>
+    /// Answers a request whose body is there; see [`reply`](Self::reply).
+    pub async fn handle<A, F, G>(&self, mut request: Request, authorize: A) -> Reply<S>
     where
         A: FnOnce(SpaceId, Right) -> F + MaybeSend,
         F: Future<Output = Result<G, StoreError>> + MaybeSend,
         G: Into<Grant> + MaybeSend,
     {
-        let route = match request.route() {
+        let body = std::mem::take(&mut request.body);
+        self.reply(request, authorize, || ready(Ok(body))).await
+    }
+
+    /// Answers a request. `authorize` says whether the caller has a right in a space, and until when. Only then is
+    /// `body` asked for, where there is to be one: it reads the request's, or says what is wrong with it.
+    pub async fn reply<A, F, G, B, R>(&self, head: Request, authorize: A, body: B) -> Reply<S>
+    where
+        A: FnOnce(SpaceId, Right) -> F + MaybeSend,
+        F: Future<Output = Result<G, StoreError>> + MaybeSend,
+        G: Into<Grant> + MaybeSend,
+        B: FnOnce() -> R + MaybeSend,
+        R: Future<Output = Result<Vec<u8>, Answer>> + MaybeSend,
+    {
+        let route = match head.route() {
             Ok(route) => route,
             Err(no_route) => return Reply::Answer(Answer::no_route(&no_route, self.known_identity())),
         };
@@ -140,10 +155,13 @@ impl<S: Spaces> Endpoint<S> {
             }
         }
         let answer = match route {
-            Route::Push { space } => self
-                .push(&space, &request.body)
-                .await
-                .map(|answer| Answer { tally: Tally::of(&answer.outcomes), ..Answer::ok(&answer) }),
+            Route::Push { space } => match body().await {
+                Ok(body) => self
+                    .push(&space, &body)
+                    .await
+                    .map(|answer| Answer { tally: Tally::of(&answer.outcomes), ..Answer::ok(&answer) }),
+                Err(refused) => return Reply::Answer(refused),
+            },
             Route::Events { space, after, limit } => self
                 .page(&*self.spaces().space(&space), after, limit)
                 .await

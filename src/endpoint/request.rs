@@ -18,7 +18,7 @@ pub struct Request {
     pub protocol: Option<String>,
     /// `Last-Event-ID`: where a stream of events broke off.
     pub last_event_id: Option<String>,
-    /// The body.
+    /// The body, where it is there already.
     pub body: Vec<u8>,
 }
 

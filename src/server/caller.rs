@@ -8,6 +8,8 @@ use crate::error::StoreError;
 
 use super::cors::AllowedOrigins;
 
+const FORWARDED_HOST: &str = "x-forwarded-host";
+
 /// Refuses what a browser sends for another site's page, and names that another site may have pointed here.
 ///
 /// # Errors
@@ -15,9 +17,12 @@ use super::cors::AllowedOrigins;
 pub(super) fn check(headers: &HeaderMap, allowed: &AllowedOrigins) -> Result<(), StoreError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
-    if !is_loopback(host) {
+    // A proxy on this machine may name itself as the host, and whom it was asked for here.
+    let passed_on = headers.get_all(FORWARDED_HOST).iter().map(|value| value.to_str().unwrap_or_default());
+    let named = std::iter::once(host).chain(passed_on.flat_map(|hosts| hosts.split(',').map(str::trim)));
+    if let Some(other) = named.into_iter().find(|host| !is_loopback(host)) {
         return Err(StoreError::Forbidden(format!(
-            "without a token verifier this endpoint answers on loopback only, not as {host:?}"
+            "without a token verifier this endpoint answers on loopback only, not as {other:?}"
         )));
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
@@ -58,6 +63,18 @@ mod tests {
         for host in ["example.com", "localhost.example.com:4870", "10.0.0.1", "127.0.0.1.nip.io", "", "[::2]"]
         {
             assert!(!checked(host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_for_others_is_refused() {
+        for (passed_on, answered) in
+            [("localhost:3000", true), ("sync.example.com", false), ("localhost, sync.example.com", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:4870".parse().unwrap());
+            headers.insert(FORWARDED_HOST, passed_on.parse().unwrap());
+            assert_eq!(check(&headers, &AllowedOrigins::default()).is_ok(), answered, "{passed_on}");
         }
     }
 

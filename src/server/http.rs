@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
-use crate::endpoint::{Answer, Endpoint, Reply, Request, Spaces};
+use crate::endpoint::{Answer, Endpoint, Grant, Reply, Request, Spaces};
 use crate::error::{StoreError, at_most};
 use crate::event::EventId;
 use crate::protocol;
@@ -130,26 +130,26 @@ async fn metrics_text<S: Spaces + 'static>(State(host): State<Arc<Host<S>>>) -> 
 
 impl<S: Spaces + 'static> Host<S> {
     async fn reply(&self, head: &request::Parts, body: Body) -> Reply<S> {
-        let refuse = |error| Reply::Answer(self.endpoint.refuse(&error));
-        let caller = match self.admit(head).await {
-            Ok(caller) => caller,
-            Err(error) => return refuse(error),
-        };
-        let time = self.access.body_time;
-        let body = match tokio::time::timeout(time, self.read_body(&head.headers, body)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(error)) => return refuse(error),
-            Err(_) => return Reply::Answer(self.endpoint.too_slow(time.as_secs())),
-        };
-        let authorize = |space, right| async move {
-            match caller {
-                None => Ok(crate::endpoint::Grant::default()),
-                Some(Caller { rights, until, .. }) => {
-                    rights.check(&space, right).map(|()| crate::endpoint::Grant { until: Some(until) })
-                }
+        let mut body = body.into_data_stream();
+        let reply = match self.admit(head).await {
+            Ok(caller) => {
+                let authorize = |space, right| async move {
+                    match caller {
+                        None => Ok(Grant::default()),
+                        Some(Caller { rights, until, .. }) => {
+                            rights.check(&space, right).map(|()| Grant { until: Some(until) })
+                        }
+                    }
+                };
+                let unread = &mut body;
+                self.endpoint
+                    .reply(to_request(head), authorize, move || self.read_in_time(&head.headers, unread))
+                    .await
             }
+            Err(error) => Reply::Answer(self.endpoint.refuse(&error)),
         };
-        self.endpoint.handle(to_request(head, body), authorize).await
+        self.discard(body);
+        reply
     }
 
     /// Who asks, where tokens are verified, before a byte of the body is read.
@@ -170,15 +170,38 @@ impl<S: Spaces + 'static> Host<S> {
         Ok(caller)
     }
 
+    /// The whole body, or the answer to one that is too long or takes too long.
+    async fn read_in_time(&self, headers: &HeaderMap, body: &mut BodyDataStream) -> Result<Vec<u8>, Answer> {
+        let time = self.access.body_time;
+        match tokio::time::timeout(time, self.read_body(headers, body)).await {
+            Ok(read) => read.map_err(|error| self.endpoint.refuse(&error)),
+            Err(_) => Err(self.endpoint.too_slow(time.as_secs())),
+        }
+    }
+
+    /// Takes in what is left of a body that nobody wants: whoever hangs up on a caller that is still sending may cut
+    /// off the answer as well.
+    fn discard(&self, mut body: BodyDataStream) {
+        if body.is_end_stream() {
+            return;
+        }
+        let mut left = self.endpoint.config().body_bytes;
+        tokio::spawn(tokio::time::timeout(self.access.body_time, async move {
+            while let Some(Ok(chunk)) = body.next().await {
+                let Some(rest) = left.checked_sub(chunk.len()) else { break };
+                left = rest;
+            }
+        }));
+    }
+
     /// The whole body, but never more than the limit of it.
-    async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, StoreError> {
+    async fn read_body(&self, headers: &HeaderMap, body: &mut BodyDataStream) -> Result<Vec<u8>, StoreError> {
         let limit = self.endpoint.config().body_bytes;
         let stated =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         at_most("body", stated.unwrap_or(0), limit, "bytes")?;
         let mut bytes = Vec::with_capacity(stated.unwrap_or(0).min(64 << 10));
-        let mut chunks = body.into_data_stream();
-        while let Some(chunk) = chunks.next().await {
+        while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|_| StoreError::InvalidRequest("the body broke off".into()))?;
             at_most("body", bytes.len() + chunk.len(), limit, "bytes")?;
             bytes.extend_from_slice(&chunk);
@@ -187,7 +210,7 @@ impl<S: Spaces + 'static> Host<S> {
     }
 }
 
-fn to_request(head: &request::Parts, body: Vec<u8>) -> Request {
+fn to_request(head: &request::Parts) -> Request {
     // What is no text is no version and no id either.
     let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
     Request {
@@ -196,7 +219,7 @@ fn to_request(head: &request::Parts, body: Vec<u8>) -> Request {
         query: head.uri.query().unwrap_or_default().into(),
         protocol: head.headers.get(protocol::VERSION_HEADER).map(text),
         last_event_id: head.headers.get("last-event-id").map(text),
-        body,
+        ..Request::default()
     }
 }
 

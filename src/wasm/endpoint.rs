@@ -7,7 +7,7 @@ use event_listener::Event as Wakeup;
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
 use futures_util::pin_mut;
-use js_sys::{Function, JsString, Promise, Reflect};
+use js_sys::{Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -19,9 +19,6 @@ use crate::store::postgres::{PostgresSpaces, Sql};
 
 use super::error::to_js;
 use super::sql::{JsClient, SqlHost};
-
-/// Whoever asks whether the process is alive, or what it answers to, does not ask about its database.
-const WITHOUT_DATABASE: [&str; 2] = ["/healthz", "/openapi.json"];
 
 type JsSpaces = PostgresSpaces<JsClient>;
 
@@ -127,33 +124,64 @@ impl HostLive {
 pub struct EndpointHost {
     endpoint: Endpoint<JsSpaces>,
     initialized: Cell<bool>,
+    body_seconds: u32,
 }
 
 impl EndpointHost {
     /// Makes the tables, if that did not succeed before. Two requests may both do it: it is safe to repeat.
-    async fn initialized(&self) -> Result<(), StoreError> {
+    async fn ensure(&self) -> Result<(), StoreError> {
         if !self.initialized.get() {
             self.endpoint.spaces().initialize().await?;
             self.initialized.set(true);
         }
         Ok(())
     }
+
+    /// The request's body, which the host reads: bytes, or how many they are where that is over the limit; else a
+    /// word.
+    async fn read(&self, body: Function) -> Result<Vec<u8>, Answer> {
+        let limit = self.endpoint.config().body_bytes;
+        let broken = || self.endpoint.refuse(&StoreError::InvalidRequest("the body broke off".into()));
+        let reading = body.call0(&JsValue::UNDEFINED).map_err(|_| broken())?;
+        let read = JsFuture::from(Promise::resolve(&reading)).await.map_err(|_| broken())?;
+        if let Some(size) = read.as_f64() {
+            let (what, size, unit) = ("body", size as usize, "bytes");
+            return Err(self.endpoint.refuse(&StoreError::PayloadTooLarge { what, size, limit, unit }));
+        }
+        match read.as_string().as_deref() {
+            Some("late") => Err(self.endpoint.too_slow(self.body_seconds.into())),
+            Some(_) => Err(broken()),
+            None => Ok(Uint8Array::from(read).to_vec()),
+        }
+    }
 }
 
 #[wasm_bindgen]
 impl EndpointHost {
-    /// An endpoint over a schema. Nothing is asked of the client yet.
+    /// An endpoint over a schema, which gives a body so many seconds. Nothing is asked of the client yet.
     #[wasm_bindgen(constructor)]
-    pub fn new(client: SqlHost, schema: &str) -> Result<Self, JsValue> {
+    pub fn new(client: SqlHost, schema: &str, body_seconds: u32) -> Result<Self, JsValue> {
         let sql = Sql::new(schema).map_err(to_js)?;
         let spaces = PostgresSpaces::new(Arc::new(JsClient::new(client)), Arc::new(sql));
         let endpoint = Endpoint::new(spaces, EndpointConfig::default());
-        Ok(Self { endpoint, initialized: Cell::new(false) })
+        Ok(Self { endpoint, initialized: Cell::new(false), body_seconds })
     }
 
     /// Makes the tables or brings them up to date; without a call, the first request that needs them does it.
     pub async fn initialize(&self) -> Result<(), JsValue> {
-        self.initialized().await.map_err(to_js)
+        self.ensure().await.map_err(to_js)
+    }
+
+    /// Whether the tables are as this version knows them.
+    #[wasm_bindgen(getter)]
+    pub fn initialized(&self) -> bool {
+        self.initialized.get()
+    }
+
+    /// Likewise, known from elsewhere.
+    #[wasm_bindgen(setter)]
+    pub fn set_initialized(&self, initialized: bool) {
+        self.initialized.set(initialized);
     }
 
     /// Bytes that a request's body may have at most; a longer one need not be read.
@@ -162,7 +190,9 @@ impl EndpointHost {
         self.endpoint.config().body_bytes
     }
 
-    /// Answers a request. `authorize` takes a space and `read` or `write`.
+    /// Answers a request. `authorize` takes a space and `read` or `write`; `body` reads the body, as [`read`] takes it.
+    ///
+    /// [`read`]: Self::read
     #[expect(clippy::too_many_arguments, reason = "an object would cost more to cross than to spell out")]
     pub async fn handle(
         &self,
@@ -171,16 +201,21 @@ impl EndpointHost {
         query: String,
         protocol: Option<String>,
         last_event_id: Option<String>,
-        body: Vec<u8>,
         authorize: Option<Function>,
+        body: Function,
     ) -> HostAnswer {
-        if !WITHOUT_DATABASE.contains(&path.as_str())
-            && let Err(error) = self.initialized().await
+        // Whoever may ask for something of a space needs its tables; so does who asks whether they are there.
+        let admit = |space, right| async move {
+            let grant = allowed(authorize, space, right).await?;
+            self.ensure().await.map(|()| grant)
+        };
+        if path == "/readyz"
+            && let Err(error) = self.ensure().await
         {
             return self.endpoint.refuse(&error).into();
         }
-        let request = Request { method, path, query, protocol, last_event_id, body };
-        match self.endpoint.handle(request, |space, right| allowed(authorize, space, right)).await {
+        let head = Request { method, path, query, protocol, last_event_id, ..Request::default() };
+        match self.endpoint.reply(head, admit, || self.read(body)).await {
             Reply::Answer(answer) => answer.into(),
             Reply::Live(live) => HostAnswer {
                 answer: Answer { status: 200, ..Answer::default() },
@@ -193,25 +228,6 @@ impl EndpointHost {
                 }),
             },
         }
-    }
-
-    /// The answer to a body over the limit, which the host did not read to its end.
-    #[wasm_bindgen(js_name = tooLarge)]
-    pub fn too_large(&self, size: usize) -> HostAnswer {
-        let limit = self.endpoint.config().body_bytes;
-        let error = StoreError::PayloadTooLarge { what: "body", size, limit, unit: "bytes" };
-        self.endpoint.refuse(&error).into()
-    }
-
-    /// The answer to a body that took longer than this, in seconds.
-    #[wasm_bindgen(js_name = tooSlow)]
-    pub fn too_slow(&self, seconds: f64) -> HostAnswer {
-        self.endpoint.too_slow(seconds as u64).into()
-    }
-
-    /// The answer to what is no request.
-    pub fn invalid(&self, reason: String) -> HostAnswer {
-        self.endpoint.refuse(&StoreError::InvalidRequest(reason)).into()
     }
 
     /// The answer to a request that the host does not let in.

@@ -9,11 +9,16 @@ import { PGlite } from '@electric-sql/pglite';
 import { jwtVerify } from 'jose';
 import pg from 'pg';
 import { ERROR_CLASSES } from '../../dist/errors.js';
-import { bearerTokens, createSyncHandler, fromPGlite, fromPg } from '../../dist/server/index.js';
+import {
+  bearerTokens,
+  createSyncHandler,
+  fromPGlite,
+  fromPg,
+  fromPgClients,
+} from '../../dist/server/index.js';
 import { startPostgres } from '../../js/tools/postgres.mjs';
-import { ROOT } from '../../js/tools/run.mjs';
 import { ADMITTED, BODY_TIMEOUT, endpointSuite, SECRET, tokenSuite } from '../support/endpoint-suite.mjs';
-import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
+import { buildServer, listen, serverProgram, startProgram, startServer } from '../support/hosts.mjs';
 import { DOCUMENT } from '../support/openapi.mjs';
 
 /** @type {Awaited<ReturnType<typeof startPostgres>>} */
@@ -114,6 +119,25 @@ describe('createSyncHandler', () => {
     assert.deepEqual(asked[3], { space: 'x', right: 'write' });
   });
 
+  it('reads no body of who may not', async () => {
+    const allowed = new Set();
+    const handler = createSyncHandler({
+      sql: fromPGlite(db),
+      authorize: (_, { space }) => allowed.has(space),
+    });
+    const ask = async () => {
+      const body = new Blob([JSON.stringify({ commits: [] })]).stream();
+      const request = new Request('https://sync.example.com/v1/spaces/x/push', {
+        ...{ method: 'POST', body, duplex: 'half' },
+      });
+      const { status } = await handler(request);
+      return [status, request.bodyUsed];
+    };
+    assert.deepEqual(await ask(), [403, false]);
+    allowed.add('x');
+    assert.deepEqual(await ask(), [200, true]);
+  });
+
   it('lets nobody in when authorize fails, and says nothing of why', async () => {
     const authorize = () => {
       throw new Error('the secret is s3cret');
@@ -155,8 +179,40 @@ describe('createSyncHandler', () => {
   });
 });
 
+describe('createSyncHandler at the edge, made anew for each request', () => {
+  /** The statements that a request's own handler sends. */
+  const asked = async (schema, path = '/v1/spaces/a/events') => {
+    const statements = [];
+    const open = () => {
+      const client = new pg.Client({ connectionString: postgres.url });
+      const query = client.query.bind(client);
+      client.query = (sent) => {
+        statements.push(sent.text);
+        return query(sent);
+      };
+      return client;
+    };
+    const handler = createSyncHandler({ sql: fromPgClients(open), schema });
+    const { status } = await handler(new Request(`http://localhost${path}`));
+    return { status, looked: statements.some((text) => text.includes('pg_advisory_xact_lock')) };
+  };
+
+  it('looks for the tables of a database once, and again where they are gone', async () => {
+    assert.deepEqual(await asked('edge'), { status: 200, looked: true });
+    assert.deepEqual(await asked('edge'), { status: 200, looked: false });
+    assert.deepEqual(await asked('edge', '/readyz'), { status: 200, looked: false });
+    assert.deepEqual(await asked('other edge'), { status: 200, looked: true }, 'another schema');
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    await client.query('drop schema edge cascade');
+    await client.end();
+    assert.deepEqual(await asked('edge'), { status: 503, looked: false });
+    assert.deepEqual(await asked('edge'), { status: 200, looked: true });
+  });
+});
+
 describe('eventcore-server', () => {
-  const program = `${ROOT}/target/debug/eventcore-server`;
+  const program = serverProgram();
   /** Runs it to an end that it comes to by itself. */
   const fails = async (args, expected) => {
     const { stop } = await startProgram(program, args, /(.+)/s);
@@ -188,7 +244,25 @@ describe('eventcore-server', () => {
       /cannot use the database/,
     ));
 
+  it('says that it does not know sslmode=allow, and what to take', () =>
+    fails(
+      ['--listen', '127.0.0.1:0', '--database-url', `${postgres.url}?sslmode=allow`],
+      /sslmode=allow is not supported: take prefer/,
+    ));
+
   it('says that there is no database', () => fails(['--listen', '127.0.0.1:0'], /--database-url/));
+
+  it('groups its options by subject, each with how the environment names it', async () => {
+    const { stop } = await startProgram(program, ['--help'], /(.+)/s);
+    const { output } = await stop('SIGCONT');
+    const [usage, ...subjects] = output.split(/^(?=\w[\w ]*:$)/m);
+    assert.match(usage, /^Serves the sync endpoint of eventcore-web on PostgreSQL\.\n/);
+    const named = Object.fromEntries(
+      subjects.map((text) => [text.split(':')[0], text.match(/^ +(?:-\w, )?--[a-z-]+/gm)?.length ?? 0]),
+    );
+    assert.deepEqual(named, { Commands: 0, Options: 5, Database: 5, Tokens: 7, Limits: 8, Log: 2 });
+    assert.match(output, /--max-connections <N>[\s\S]*?EVENTCORE_MAX_CONNECTIONS/);
+  });
 
   for (const signal of ['SIGTERM', 'SIGINT']) {
     it(`ends cleanly by ${signal}`, async () => {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EventStore, SpaceErased } from '../../dist/index.js';
 import { startPostgres } from '../../js/tools/postgres.mjs';
-import { attempt, ROOT } from '../../js/tools/run.mjs';
-import { buildServer, startServer } from '../support/hosts.mjs';
+import { attempt } from '../../js/tools/run.mjs';
+import { buildServer, serverProgram, startServer } from '../support/hosts.mjs';
 import { commit, follow, send } from '../support/http.mjs';
 
 const PATH = '/v1/spaces/team%201';
@@ -20,8 +20,7 @@ after(async () => {
   await postgres?.stop();
 });
 
-const program = (...args) =>
-  attempt(`${ROOT}/target/debug/eventcore-server`, args, { env: { DATABASE_URL: postgres.url } });
+const program = (...args) => attempt(serverProgram(), args, { env: { DATABASE_URL: postgres.url } });
 const push = (payload) =>
   send(server.url, 'POST', `${PATH}/push`, {
     body: JSON.stringify({ commits: [commit({ s: 'noCheck' }, [{ stream: 's', payload }])] }),

@@ -63,11 +63,15 @@ export async function startProgram(program, args, expected, env = {}) {
   };
 }
 
+/** Where the native server lies once it is built. */
+export function serverProgram({ release = RELEASE } = {}) {
+  return `${ROOT}/target/${release ? 'release' : 'debug'}/eventcore-server`;
+}
+
 /** Starts the native server on a free port. */
-export async function startServer(args, { release = RELEASE } = {}) {
-  const program = `${ROOT}/target/${release ? 'release' : 'debug'}/eventcore-server`;
+export async function startServer(args, options) {
   const { said, ...process } = await startProgram(
-    program,
+    serverProgram(options),
     ['--listen', '127.0.0.1:0', ...args],
     /(http:\S+)/,
   );

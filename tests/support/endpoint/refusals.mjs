@@ -49,6 +49,10 @@ export function refusals({ host, call, refused }) {
     const path = '/v1/spaces/a/events';
     await refused(403, 'FORBIDDEN', 'GET', path, { headers: { host: 'evil.example.com' } });
     await refused(403, 'FORBIDDEN', 'GET', path, { headers: { origin: 'https://evil.example.com' } });
+    // A proxy on this machine passes on what others ask.
+    await refused(403, 'FORBIDDEN', 'GET', path, { headers: { 'x-forwarded-host': 'sync.example.com' } });
+    const passedOn = { headers: { 'x-forwarded-host': new URL(host().url).host } };
+    assert.equal((await call('GET', path, passedOn)).status, 200);
     await refused(403, 'FORBIDDEN', 'POST', '/v1/spaces/a/push', {
       headers: { origin: 'null' },
       body: '{}',

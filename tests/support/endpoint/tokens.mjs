@@ -89,6 +89,47 @@ export function tokens({ host, call, refused, fresh }) {
     await refused(401, 'UNAUTHORIZED', ...pulls(space, short));
   });
 
+  it('says no by the head of a request, before its body has come', async () => {
+    const space = fresh();
+    const reader = token(claims({ [space]: ['read'] }));
+    for (const [headers, status] of [
+      [{}, 401],
+      [bearer('x'), 401],
+      [bearer(reader), 403],
+    ]) {
+      const asked = request(new URL(host().url), {
+        method: 'POST',
+        path: `/v1/spaces/${space}/push`,
+        headers: { ...headers, 'content-length': 1_000 },
+        agent: false,
+      });
+      asked.on('error', () => {});
+      const answer = new Promise((resolve, reject) => {
+        asked.on('response', resolve).on('close', () => reject(new Error('no answer')));
+      });
+      asked.flushHeaders();
+      // Sooner than a host gives up on a body: then it would be 408.
+      assert.equal((await answer).statusCode, status);
+      asked.destroy();
+    }
+  });
+
+  it('says no to who sends much, so that it is heard', async () => {
+    const space = fresh();
+    const body = ' '.repeat(8 << 20);
+    for (const [status, headers] of [
+      [401, bearer('x')],
+      [403, bearer(token(claims({ [space]: ['read'] })))],
+    ]) {
+      const url = `${host().url}/v1/spaces/${space}/push`;
+      const answer = await fetch(url, { method: 'POST', headers, body });
+      assert.equal(answer.status, status);
+      await answer.text();
+    }
+    // On the same connection, where it is kept.
+    assert.equal((await fetch(`${host().url}/healthz`)).status, 200);
+  });
+
   it('does not wait for a body for ever', async () => {
     const space = fresh();
     const anybody = bearer(token(claims({ '*': ['read', 'write'] })));
