@@ -1,45 +1,18 @@
-// What `eventcore-server` adds to the endpoint: tokens, rates, its configuration, and what an operator watches.
+// What `eventcore-server` adds to the endpoint for who operates it: its configuration, its log, metrics and limits.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
-import { startPostgres } from '../../js/tools/postgres.mjs';
-import { ROOT } from '../../js/tools/run.mjs';
-import { buildServer, listen, startProgram, startServer } from '../support/hosts.mjs';
+import { serverProgram, startProgram, startServer } from '../support/hosts.mjs';
 import { commit, follow, send, until } from '../support/http.mjs';
-import { claims, hmac, seconds, signed, signer } from '../support/jwt.mjs';
 import { DOCUMENT } from '../support/openapi.mjs';
+import { events, push, serving } from '../support/serving.mjs';
 
-/** @type {Awaited<ReturnType<typeof startPostgres>>} */
-let postgres;
-/** @type {string} */
-let folder;
-before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'eventcore-server-'));
-  [postgres] = await Promise.all([startPostgres(), buildServer()]);
-});
-after(async () => {
-  await postgres?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const file = async (name, content) => {
-  const place = path.join(folder, name);
-  await writeFile(place, content);
-  return place;
-};
-const start = (...args) => startServer(['--database-url', postgres.url, ...args]);
-const bearer = (token) => ({ authorization: `Bearer ${token}` });
-const events = (url, space, token, more = {}) =>
-  send(url, 'GET', `/v1/spaces/${space}/events`, { headers: { ...(token && bearer(token)), ...more } });
-const push = (url, space, headers = {}, commits = [commit({ s: 'noCheck' }, [{ stream: 's' }])]) =>
-  send(url, 'POST', `/v1/spaces/${space}/push`, { headers, body: JSON.stringify({ commits }) });
+const { world, file, start } = serving();
 
 /** The next page that a follower is told. */
 const pageOf = async (messages) => {
@@ -49,152 +22,11 @@ const pageOf = async (messages) => {
   }
 };
 
-describe('tokens', () => {
-  for (const alg of ['HS256', 'RS256', 'ES256', 'EdDSA']) {
-    it(`verifies ${alg}, and gives the rights that a token names`, async () => {
-      const { secret, pem, token } = signer(alg);
-      const key = secret
-        ? ['--jwt-secret-file', await file('secret', `${secret}\n`)]
-        : ['--jwt-key-file', await file(`${alg}.pem`, pem)];
-      const { url, stop } = await start(...key);
-      try {
-        const alice = token(claims({ 'team-1': ['read', 'write'], 'user-*': ['read'] }));
-        assert.equal((await push(url, 'team-1', bearer(alice))).status, 200);
-        assert.equal((await events(url, 'team-1', alice)).status, 200);
-        assert.equal((await events(url, 'user-7', alice)).status, 200);
-        for (const refused of [
-          await push(url, 'user-7', bearer(alice)),
-          await events(url, 'team-2', alice),
-          await events(url, 'team-10', alice),
-        ]) {
-          assert.deepEqual([refused.status, refused.json.error.code], [403, 'FORBIDDEN']);
-        }
-        const other = signer(alg === 'HS256' ? 'RS256' : alg).token(claims({ 'team-1': ['read'] }));
-        const stranger = await events(url, 'team-1', other);
-        assert.deepEqual([stranger.status, stranger.json.error.code], [401, 'UNAUTHORIZED']);
-      } finally {
-        await stop();
-      }
-    });
-  }
-
-  it('refuses what is expired, not yet valid, unsigned, for others, or signed by a public key', async () => {
-    const { pem, token } = signer('RS256');
-    const { url, stop } = await start(
-      ...['--jwt-key-file', await file('rsa.pem', pem), '--jwt-issuer', 'issuer', '--jwt-audience', 'here'],
-    );
-    try {
-      const good = claims({ '*': ['read', 'write'] }, { iss: 'issuer', aud: ['here', 'there'] });
-      assert.equal((await events(url, 'a', token(good))).status, 200);
-      const { exp, ...endless } = good;
-      for (const [why, bad] of Object.entries({
-        expired: token({ ...good, exp: seconds() - 60 }),
-        'not yet valid': token({ ...good, nbf: seconds() + 60 }),
-        endless: token(endless),
-        'of another issuer': token({ ...good, iss: 'other' }),
-        'of no issuer': token({ ...good, iss: undefined }),
-        'for others': token({ ...good, aud: 'there' }),
-        'for nobody': token({ ...good, aud: undefined }),
-        'with odd rights': token({ ...good, spaces: ['*'] }),
-        unsigned: signed({ alg: 'none' }, good, () => ''),
-        'unsigned, in capitals': signed({ alg: 'NONE' }, good, () => ''),
-        'without a signature': `${token(good).split('.').slice(0, 2).join('.')}.`,
-        'signed by the public key as a secret': signed({ alg: 'HS256' }, good, (text) => hmac(pem, text)),
-        'signed for other claims': [token(good).split('.')[0], token({ ...good, sub: 'eve' }).split('.')[1]]
-          .concat(token(good).split('.')[2])
-          .join('.'),
-        'no token': 'x',
-        empty: '',
-      })) {
-        const refused = await events(url, 'a', bad || ' ');
-        assert.deepEqual([refused.status, refused.json.error.code], [401, 'UNAUTHORIZED'], why);
-        assert.equal(refused.headers['www-authenticate'], 'Bearer');
-      }
-      const basic = await events(url, 'a', undefined, { authorization: 'Basic YTpi' });
-      assert.equal(basic.status, 401);
-      assert.equal((await events(url, 'a')).status, 401);
-      const nothing = await events(url, 'a', token({ ...good, spaces: undefined }));
-      assert.equal(nothing.status, 403);
-      assert.equal((await send(url, 'GET', '/healthz')).status, 200);
-    } finally {
-      await stop();
-    }
-  });
-
-  it('follows a key set that rotates, and trusts no key for another algorithm', async () => {
-    const [first, second] = [signer('ES256', 'first'), signer('EdDSA', 'second')];
-    let keys = [first.jwk, { kty: 'unknown', kid: 'odd' }];
-    const issuer = await listen(async () => Response.json({ keys }));
-    const { url, stop } = await start('--jwt-jwks', `${issuer.url}/jwks.json`);
-    try {
-      const rights = claims({ a: ['read'] });
-      assert.equal((await events(url, 'a', first.token(rights))).status, 200);
-      assert.equal((await events(url, 'a', second.token(rights))).status, 401);
-      keys = [second.jwk];
-      // Keys are asked for again after a while.
-      const deadline = Date.now() + 60_000;
-      let status;
-      do {
-        ({ status } = await events(url, 'a', second.token(rights)));
-      } while (status !== 200 && Date.now() < deadline);
-      assert.equal(status, 200);
-      assert.equal((await events(url, 'a', first.token(rights))).status, 401);
-    } finally {
-      await stop();
-      await issuer.stop();
-    }
-  });
-
-  it('ends a stream when its token does', async () => {
-    const { secret, token } = signer('HS256');
-    const { url, stop } = await start(
-      ...['--jwt-secret-file', await file('secret', secret), '--jwt-leeway', '0'],
-    );
-    try {
-      const short = token(claims({ a: ['read'] }, { exp: seconds() + 5 }));
-      const stream = await follow(url, '/v1/spaces/a/live', bearer(short));
-      const said = [];
-      for await (const message of stream.messages) said.push(message);
-      const last = said.at(-1);
-      assert.deepEqual([last.event, last.data.error.code], ['end', 'UNAUTHORIZED']);
-      assert.equal((await follow(url, '/v1/spaces/b/live', bearer(short))).status, 401);
-    } finally {
-      await stop();
-    }
-  });
-
-  it('listens everywhere once it can verify, and says what is wrong with a key', async () => {
-    const { secret } = signer('HS256');
-    const good = await file('secret', secret);
-    const server = await startProgram(
-      `${ROOT}/target/debug/eventcore-server`,
-      ['--listen', '0.0.0.0:0', '--database-url', postgres.url, '--jwt-secret-file', good],
-      /(http:\S+)/,
-    );
-    await server.stop();
-    const fails = async (args, expected) => {
-      const { stop } = await startProgram(
-        `${ROOT}/target/debug/eventcore-server`,
-        ['--listen', '127.0.0.1:0', '--database-url', postgres.url, ...args],
-        /(.+)/s,
-      );
-      const { code, output } = await stop('SIGCONT');
-      assert.notEqual(code, 0);
-      assert.match(output, expected);
-    };
-    await fails(['--jwt-secret-file', await file('short', 'short')], /5 bytes; HS256 needs at least 32/);
-    await fails(['--jwt-key-file', await file('no.pem', 'no')], /no public key/);
-    await fails(['--jwt-jwks', 'http://keys.example.com/'], /by https/);
-    await fails(['--jwt-jwks', path.join(folder, 'none')], /none: No such file/);
-    await fails(['--jwt-issuer', 'x'], /need a key/);
-  });
-});
-
 describe('what an operator sees', () => {
   it('takes options from a file, behind the environment and flags', async () => {
     const config = await file(
       'server.toml',
-      `database-url = "${postgres.url}"\nlisten = "127.0.0.1:1"\nallow_origin = ["https://a.example", "https://b.example"]\nmax-body-bytes = 100\n`,
+      `database-url = "${world.postgres.url}"\nlisten = "127.0.0.1:1"\nallow_origin = ["https://a.example", "https://b.example"]\nmax-body-bytes = 100\n`,
     );
     const { url, stop } = await startServer(['--config', config]);
     try {
@@ -207,11 +39,7 @@ describe('what an operator sees', () => {
       await stop();
     }
     const wrong = await file('wrong.toml', 'lisen = "127.0.0.1:0"\n');
-    const { stop: end } = await startProgram(
-      `${ROOT}/target/debug/eventcore-server`,
-      ['--config', wrong],
-      /(.+)/s,
-    );
+    const { stop: end } = await startProgram(serverProgram(), ['--config', wrong], /(.+)/s);
     const { code, output } = await end('SIGCONT');
     assert.notEqual(code, 0);
     assert.match(output, /wrong\.toml: "lisen" is no option/);
@@ -219,8 +47,17 @@ describe('what an operator sees', () => {
 
   it('names each request in its answer and in its log', async () => {
     const server = await startProgram(
-      `${ROOT}/target/debug/eventcore-server`,
-      ['--listen', '127.0.0.1:0', '--database-url', postgres.url, '--log', 'info', '--log-format', 'json'],
+      serverProgram(),
+      [
+        '--listen',
+        '127.0.0.1:0',
+        '--database-url',
+        world.postgres.url,
+        '--log',
+        'info',
+        '--log-format',
+        'json',
+      ],
       /(http:[^\s"]+)/,
     );
     const headers = { 'x-request-id': 'mine-1' };
@@ -362,7 +199,7 @@ describe('what an operator sees', () => {
   }, async () => {
     const followers = Number(process.env.FOLLOWERS ?? 1_000);
     const { url, pid, stop } = await start('--schema', 'followed');
-    const client = new pg.Client({ connectionString: postgres.url });
+    const client = new pg.Client({ connectionString: world.postgres.url });
     await client.connect();
     const transactions = async () => {
       const sql = 'select sum(xact_commit + xact_rollback)::float8 as count from pg_stat_database';

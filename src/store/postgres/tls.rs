@@ -212,7 +212,10 @@ mod tests {
         }
         assert!(TlsOptions::take_from("postgres://u@h/d?sslmode=always").is_err());
         let refused = TlsOptions::take_from("host=h sslmode=allow").unwrap_err();
-        assert!(refused.contains("sslmode=allow is not supported") && refused.contains("prefer"), "{refused}");
+        assert!(
+            refused.contains("sslmode=allow is not supported") && refused.contains("prefer"),
+            "{refused}"
+        );
     }
 
     #[test]
