@@ -15,7 +15,7 @@ use crate::endpoint::{Answer, Endpoint, EndpointConfig, Grant, Live, Reply, Requ
 use crate::error::StoreError;
 use crate::event::SpaceId;
 use crate::protocol;
-use crate::store::postgres::{PostgresSpaces, Sql};
+use crate::store::postgres::{Form, PostgresSpaces, Sql};
 
 use super::error::to_js;
 use super::sql::{JsClient, SqlHost};
@@ -161,7 +161,7 @@ impl EndpointHost {
     /// An endpoint over a schema, which gives a body so many seconds. Nothing is asked of the client yet.
     #[wasm_bindgen(constructor)]
     pub fn new(client: SqlHost, schema: &str, body_seconds: u32) -> Result<Self, JsValue> {
-        let sql = Sql::new(schema).map_err(to_js)?;
+        let sql = Sql::new(schema, Form::Text).map_err(to_js)?;
         let spaces = PostgresSpaces::new(Arc::new(JsClient::new(client)), Arc::new(sql));
         let endpoint = Endpoint::new(spaces, EndpointConfig::default());
         Ok(Self { endpoint, initialized: Cell::new(false), body_seconds })

@@ -5,7 +5,7 @@ use js_sys::Array;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::store::postgres::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
+use crate::store::postgres::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement, Value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -115,14 +115,18 @@ impl Drop for JsNotifications {
 impl SqlSession for JsSession {
     async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
         let session = self.0.as_ref().ok_or_else(|| SqlError::lost("the session was given back"))?;
-        let text = |text: &&str| JsValue::from_str(text);
         let pairs = statements.iter().map(|statement| {
-            let params: Array = statement.params.iter().map(text).collect();
+            let texts = statement.params.iter().map(|text| JsValue::from_str(text));
+            let arrays = statement.arrays.iter().map(|array| JsValue::from_str(&array.to_text()));
+            let params: Array = texts.chain(arrays).collect();
             Array::of3(&JsValue::from_str(statement.sql), &params, &statement.optional.into())
         });
         let rows = session.run(pairs.collect()).await.map_err(thrown)?;
         let rows = rows.as_string().ok_or_else(|| SqlError::lost("the client answered with no text"))?;
-        serde_json::from_str(&rows).map_err(|error| SqlError::lost(error.to_string()))
+        let rows: Vec<Vec<Vec<Option<String>>>> =
+            serde_json::from_str(&rows).map_err(|error| SqlError::lost(error.to_string()))?;
+        let row = |row: Vec<Option<String>>| row.into_iter().map(|text| text.map(Value::Written)).collect();
+        Ok(rows.into_iter().map(|rows| rows.into_iter().map(row).collect()).collect())
     }
 
     fn release(mut self) {

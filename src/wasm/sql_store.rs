@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 use crate::event::{SpaceId, StreamId};
-use crate::store::postgres::{PostgresBackend, PostgresSpaces, Sql};
+use crate::store::postgres::{Form, PostgresBackend, PostgresSpaces, Sql};
 use crate::store::{Backend, Query, Store};
 
 use super::error::to_js;
@@ -21,7 +21,7 @@ impl SqlSpaces {
     /// Spaces over a schema. Nothing is asked of the client yet.
     #[wasm_bindgen(constructor)]
     pub fn new(client: SqlHost, schema: &str) -> Result<SqlSpaces, JsValue> {
-        let sql = Sql::new(schema).map_err(to_js)?;
+        let sql = Sql::new(schema, Form::Text).map_err(to_js)?;
         Ok(Self(PostgresSpaces::new(Arc::new(JsClient::new(client)), Arc::new(sql))))
     }
 

@@ -10,7 +10,7 @@ use crate::store::Appended;
 use crate::timer::sleep;
 use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 
-use super::arrays::Written;
+use super::arrays;
 use super::client::{SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, json, texts};
 use super::heads::{self, Heads};
@@ -204,9 +204,10 @@ async fn transaction<C: SqlClient>(
         let is_repeat = outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
         session.run(&[Statement::new(&sql.rollback, &[]), tell][..1 + usize::from(is_repeat)]).await?;
     } else {
-        let params = Written::of(space, (head, to), &written);
-        let end = Statement::new(&sql.commit, &[]);
-        let answers = session.run(&[Statement::new(&sql.write, &params.params()), end, tell]).await?;
+        let (arrays, from) = (arrays::of(&written), head.to_string());
+        let params = [space.as_str(), &from, &at];
+        let write = Statement::new(&sql.write, &params).with_arrays(&arrays);
+        let answers = session.run(&[write, Statement::new(&sql.commit, &[]), tell]).await?;
         if answers.first().is_none_or(Vec::is_empty) {
             return Err(SqlError::unexpected("the space's head moved under its lock").into());
         }
@@ -251,7 +252,7 @@ async fn lock<S: SqlSession>(
     let locked = locked.ok_or_else(|| SqlError::unexpected("the space has no row"))?;
     let mut locked = Columns::from(locked);
     let head = locked.position()?;
-    if locked.parse()? {
+    if locked.flag()? {
         return Err(StoreError::SpaceErased(space.clone()).into());
     }
     let mut known = Known::default();

@@ -1,62 +1,77 @@
-//! What an append writes, as PostgreSQL's arrays in text: a column of `write.sql` each.
+//! What an append writes, as arrays: a column of `write.sql` each.
 
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
-use crate::event::{RawEvent, SpaceId, StreamId};
-use crate::version::{EventVersion, Position};
+use chrono::{DateTime, Datelike, Utc};
+use uuid::Uuid;
 
-/// The parameters of `write.sql`, in its order.
-pub(super) struct Written([String; 14]);
+use crate::event::{RawEvent, StreamId, time};
+use crate::version::EventVersion;
 
-impl Written {
-    /// The events of a space that goes from one head to another.
-    pub(super) fn of(space: &SpaceId, heads: (Position, Position), written: &[RawEvent]) -> Self {
-        let mut last: HashMap<&StreamId, EventVersion> = HashMap::with_capacity(written.len());
-        last.extend(written.iter().map(|event| (&event.stream_id, event.version)));
-        let column = |add: fn(&mut Column, &RawEvent)| {
-            let mut column = Column::of(written.len());
-            written.iter().for_each(|event| add(&mut column, event));
-            column.0 + "}"
-        };
-        let mut streams = Column::of(last.len());
-        let mut versions = Column::of(last.len());
-        for (stream, version) in last {
-            streams.text(stream.as_str());
-            versions.plain(version);
+/// An array as a parameter.
+#[derive(Debug, Clone)]
+pub enum Array<'a> {
+    /// `bigint[]`.
+    Integers(Vec<i64>),
+    /// `uuid[]`.
+    Ids(Vec<Uuid>),
+    /// `text[]` or `jsonb[]`.
+    Texts(Vec<&'a str>),
+    /// `timestamptz[]`, in whole milliseconds.
+    Times(Vec<DateTime<Utc>>),
+}
+
+/// The arrays of `write.sql`, in its order. Positions are none of them: they are dense.
+pub(super) fn of(written: &[RawEvent]) -> [Array<'_>; 10] {
+    let mut last: HashMap<&StreamId, EventVersion> = HashMap::with_capacity(written.len());
+    last.extend(written.iter().map(|event| (&event.stream_id, event.version)));
+    let (streams, versions): (Vec<_>, Vec<_>) =
+        last.into_iter().map(|(stream, version)| (stream.as_str(), integer(version))).unzip();
+    [
+        Array::Ids(written.iter().map(|event| event.id.as_uuid()).collect()),
+        Array::Ids(written.iter().map(|event| event.commit_id.as_uuid()).collect()),
+        Array::Texts(written.iter().map(|event| event.stream_id.as_str()).collect()),
+        Array::Integers(written.iter().map(|event| integer(event.version)).collect()),
+        Array::Texts(written.iter().map(|event| event.event_type.as_str()).collect()),
+        Array::Texts(written.iter().map(|event| event.payload.text()).collect()),
+        Array::Texts(written.iter().map(|event| event.metadata.text()).collect()),
+        Array::Times(written.iter().map(|event| event.occurred_at).collect()),
+        Array::Texts(streams),
+        Array::Integers(versions),
+    ]
+}
+
+/// At most 2^53 - 1, so there is no other.
+const fn integer(version: EventVersion) -> i64 {
+    version.get().cast_signed()
+}
+
+impl Array<'_> {
+    /// As PostgreSQL reads it from text.
+    pub fn to_text(&self) -> String {
+        let mut text = Text(String::from("{"));
+        match self {
+            Self::Integers(integers) => integers.iter().for_each(|integer| text.plain(integer)),
+            Self::Ids(ids) => ids.iter().for_each(|id| text.plain(id)),
+            Self::Texts(texts) => texts.iter().for_each(|element| text.quoted(element)),
+            Self::Times(times) => times.iter().for_each(|time| text.quoted(&timestamp(*time))),
         }
-        Self([
-            space.as_str().into(),
-            heads.0.to_string(),
-            heads.1.to_string(),
-            column(|column, event| column.plain(event.place.position().unwrap_or_default())),
-            column(|column, event| column.plain(event.id)),
-            column(|column, event| column.plain(event.commit_id)),
-            column(|column, event| column.text(event.stream_id.as_str())),
-            column(|column, event| column.plain(event.version)),
-            column(|column, event| column.text(event.event_type.as_str())),
-            column(|column, event| column.text(event.payload.text())),
-            column(|column, event| column.text(event.metadata.text())),
-            column(|column, event| column.plain(event.occurred_at.timestamp_millis())),
-            streams.0 + "}",
-            versions.0 + "}",
-        ])
-    }
-
-    pub(super) fn params(&self) -> [&str; 14] {
-        self.0.each_ref().map(String::as_str)
+        text.0 + "}"
     }
 }
 
-struct Column(String);
-
-impl Column {
-    fn of(rows: usize) -> Self {
-        let mut text = String::with_capacity(rows * 24 + 2);
-        text.push('{');
-        Self(text)
+/// PostgreSQL knows no year 0: before the year 1 comes 1 BC.
+fn timestamp(time: DateTime<Utc>) -> String {
+    match (time::format(time), time.year()) {
+        (text, 0) => text.replacen("0000", "0001", 1) + " BC",
+        (text, _) => text,
     }
+}
 
+struct Text(String);
+
+impl Text {
     fn next(&mut self) {
         if self.0.len() > 1 {
             self.0.push(',');
@@ -64,13 +79,13 @@ impl Column {
     }
 
     /// What has nothing in it that an array would read in another way.
-    fn plain(&mut self, value: impl Display) {
+    fn plain(&mut self, value: &dyn Display) {
         self.next();
         // A string takes whatever is written to it.
         let _ = write!(self.0, "{value}");
     }
 
-    fn text(&mut self, text: &str) {
+    fn quoted(&mut self, text: &str) {
         self.next();
         self.0.push('"');
         let mut rest = text;
@@ -93,12 +108,17 @@ mod tests {
 
     #[test]
     fn a_text_of_any_characters_stays_one_element() {
-        let mut column = Column::of(4);
-        for text in ["plain", r#"a "quoted", {braced} text"#, r"back\slash", "", "\u{feff}null"] {
-            column.text(text);
-        }
+        let texts = ["plain", r#"a "quoted", {braced} text"#, r"back\slash", "", "\u{feff}null"];
         let expected =
-            "{\"plain\",\"a \\\"quoted\\\", {braced} text\",\"back\\\\slash\",\"\",\"\u{feff}null\"";
-        assert_eq!(column.0, expected);
+            "{\"plain\",\"a \\\"quoted\\\", {braced} text\",\"back\\\\slash\",\"\",\"\u{feff}null\"}";
+        assert_eq!(Array::Texts(texts.into()).to_text(), expected);
+    }
+
+    #[test]
+    fn a_time_of_the_year_0_is_one_before_christ() {
+        let times = ["0000-01-01T00:00:00.001Z", "0001-01-01T00:00:00.000Z"];
+        let times = times.map(|time| time::parse(time).unwrap());
+        let expected = r#"{"0001-01-01T00:00:00.001Z BC","0001-01-01T00:00:00.000Z"}"#;
+        assert_eq!(Array::Times(times.into()).to_text(), expected);
     }
 }

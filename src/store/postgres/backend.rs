@@ -14,7 +14,7 @@ use crate::version::{Cursor, EventVersion, Outcome, Position};
 
 use super::append::{self, Target};
 use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
-use super::columns::{Columns, QueryParams, Written, behind_page, texts};
+use super::columns::{Columns, QueryParams, behind_page, texts};
 use super::heads::Heads;
 use super::listener::{Listener, Signal};
 use super::queue::Queue;
@@ -90,7 +90,7 @@ impl<C: SqlClient> PostgresBackend<C> {
     }
 
     fn not_erased(&self, columns: &mut Columns) -> Result<(), StoreError> {
-        if columns.parse()? { Err(StoreError::SpaceErased(self.space.clone())) } else { Ok(()) }
+        if columns.flag()? { Err(StoreError::SpaceErased(self.space.clone())) } else { Ok(()) }
     }
 
     /// The head, which each row of a page says first, and what `read` makes of the event behind it.
@@ -217,8 +217,8 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         let mut slices = vec![absent; streams.len()];
         for row in rows {
             let mut columns = Columns::from(row);
-            let number: usize = columns.parse()?;
-            let slice = number.checked_sub(1).and_then(|at| slices.get_mut(at));
+            let number = columns.number()?.checked_sub(1);
+            let slice = number.and_then(|number| slices.get_mut(usize::try_from(number).ok()?));
             let slice =
                 slice.ok_or_else(|| StoreError::Internal("a stream that was not asked for".into()))?;
             slice.version = columns.version()?;
@@ -257,16 +257,9 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
     async fn read_written(&self, after: Cursor, max_events: usize) -> Result<WrittenSlice, StoreError> {
         let limit = i64::try_from(max_events).unwrap_or(i64::MAX).to_string();
         let below = behind_page(after.get(), max_events).to_string();
-        let params = [self.space.as_str(), &after.to_string(), &limit, &below];
-        let rows = self.read(&self.sql.read_written, &params).await?;
-        let (head, written) = self.page(rows, Columns::written)?;
-        let events = written.into_iter().map(|written| match written {
-            Written::Event(event) => Some(event),
-            Written::Unfit => None,
-        });
-        let Some(mut events) = events.collect::<Option<Vec<_>>>() else {
-            return self.read_feed(&Query::behind(after, max_events)).await?.try_into();
-        };
+        let params = [self.space.as_str(), &after.to_string(), &below, &limit];
+        let rows = self.read(&self.sql.read_page, &params).await?;
+        let (head, mut events) = self.page(rows, Columns::written)?;
         events.sort_by_key(|event| event.position);
         let complete = events.len() < max_events;
         let last = events.last().map_or(after, |event| event.position.into());

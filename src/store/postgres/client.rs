@@ -1,21 +1,47 @@
-//! What the adapter needs of a PostgreSQL client: sessions that run statements. Everything is text.
+//! What the adapter needs of a PostgreSQL client: sessions that run statements.
+//!
+//! A client is free in how values travel: as text, which each has, or in PostgreSQL's binary form. [`Sql`] has the
+//! statements for either.
+//!
+//! [`Sql`]: super::Sql
+
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::maybe::{MaybeSend, MaybeSync};
 
+use super::arrays::Array;
+
 /// As PostgreSQL says it when it has no connection to give.
 const OVERLOADED: &str = "53300";
 
-/// A row: its columns as text, none for SQL's null.
-pub type Row = Vec<Option<String>>;
+/// A row: its columns, none for SQL's null.
+pub type Row = Vec<Option<Value>>;
 
-/// A statement with its parameters; the SQL casts each from text.
+/// A column of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// What the statement cast to text; a name is written as JSON.
+    Written(String),
+    /// Text as it is stored.
+    Text(String),
+    /// A whole number, or a time in milliseconds since 1970.
+    Integer(i64),
+    /// A truth value.
+    Flag(bool),
+    /// An id.
+    Id(Uuid),
+}
+
+/// A statement with its parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement<'a> {
     /// The SQL, with `$1`, `$2`, … for the parameters.
     pub sql: &'a str,
-    /// The parameters.
+    /// The first parameters, which the SQL casts from text.
     pub params: &'a [&'a str],
+    /// The parameters behind them: arrays of the types that the SQL gives them.
+    pub arrays: &'a [Array<'a>],
     /// Whether it does not matter if it fails: then it has no rows.
     pub optional: bool,
 }
@@ -23,12 +49,18 @@ pub struct Statement<'a> {
 impl<'a> Statement<'a> {
     /// A statement with parameters.
     pub const fn new(sql: &'a str, params: &'a [&'a str]) -> Self {
-        Self { sql, params, optional: false }
+        Self { sql, params, arrays: &[], optional: false }
     }
 
     /// A statement that may fail without harm.
     pub const fn optional(sql: &'a str, params: &'a [&'a str]) -> Self {
-        Self { sql, params, optional: true }
+        Self { optional: true, ..Self::new(sql, params) }
+    }
+
+    /// The same with arrays behind its parameters.
+    #[must_use]
+    pub const fn with_arrays(self, arrays: &'a [Array<'a>]) -> Self {
+        Self { arrays, ..self }
     }
 }
 

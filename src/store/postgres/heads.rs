@@ -11,7 +11,7 @@ use crate::event::{Commit, SpaceId, StreamId};
 use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 
 use super::append::{Failure, Target};
-use super::arrays::Written;
+use super::arrays;
 use super::client::{SqlClient, SqlSession, Statement};
 use super::columns::{Columns, texts};
 use super::listener;
@@ -107,11 +107,11 @@ pub(super) async fn write<C: SqlClient>(
         written.append(&mut events);
     }
     let Some(new_head) = written.last().and_then(|event| event.place.position()) else { return Ok(None) };
-    let params = Written::of(space, (head, new_head), &written);
-    let (news, to) = (listener::appended(space, new_head), new_head.to_string());
+    let arrays = arrays::of(&written);
+    let (news, from, to) = (listener::appended(space, new_head), head.to_string(), new_head.to_string());
     let answers = session
         .run(&[
-            Statement::new(&sql.write, &params.params()),
+            Statement::new(&sql.write, &[space.as_str(), &from, &to]).with_arrays(&arrays),
             Statement::optional(&sql.notify, &[space.as_str(), &to, channel, &news]),
         ])
         .await?;

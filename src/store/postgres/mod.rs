@@ -25,13 +25,16 @@ mod sql;
 mod store;
 #[cfg(feature = "server")]
 mod tls;
+#[cfg(feature = "server")]
+mod values;
 
+pub use arrays::Array;
 pub use backend::PostgresBackend;
-pub use client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement};
+pub use client::{Row, SqlClient, SqlError, SqlNotifications, SqlSession, Statement, Value};
 pub use migrate::{SCHEMA_VERSION, initialize};
 #[cfg(feature = "server")]
 pub use native::{NativeClient, PoolStatus};
 pub use spaces::PostgresSpaces;
-pub use sql::Sql;
+pub use sql::{Form, Sql};
 #[cfg(feature = "server")]
 pub use store::{PostgresConfig, PostgresEventStore};

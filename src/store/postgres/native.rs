@@ -158,9 +158,9 @@ impl NativeSession {
         }
         // All are sent before the first is answered: a query is sent when its future is first polled.
         let answers = join_all(statements.iter().zip(&prepared).map(|(statement, prepared)| async move {
-            let params: Vec<&(dyn ToSql + Sync)> =
-                statement.params.iter().map(|param| param as &(dyn ToSql + Sync)).collect();
-            connection.query(prepared, &params).await
+            let texts = statement.params.iter().map(|param| param as &(dyn ToSql + Sync));
+            let arrays = statement.arrays.iter().map(|array| array as &(dyn ToSql + Sync));
+            connection.query(prepared, &texts.chain(arrays).collect::<Vec<_>>()).await
         }));
         let mut results = Vec::with_capacity(statements.len());
         for (statement, rows) in statements.iter().zip(answers.await) {
@@ -168,7 +168,7 @@ impl NativeSession {
                 Err(_) if statement.optional => Vec::new(),
                 rows => rows.map_err(|error| of_server(&error, false))?,
             };
-            results.push(rows.iter().map(texts).collect::<Result<_, _>>()?);
+            results.push(rows.iter().map(values).collect::<Result<_, _>>()?);
         }
         Ok(results)
     }
@@ -187,7 +187,7 @@ impl Drop for NativeSession {
     }
 }
 
-fn texts(row: &tokio_postgres::Row) -> Result<Row, SqlError> {
+fn values(row: &tokio_postgres::Row) -> Result<Row, SqlError> {
     let column = |at| row.try_get(at).map_err(|error| of_server(&error, false));
     (0..row.len()).map(column).collect()
 }

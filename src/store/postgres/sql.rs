@@ -20,9 +20,9 @@ macro_rules! sql {
             ///
             /// # Errors
             /// `INVALID_REQUEST` for a name that PostgreSQL does not take: empty, over 63 bytes, with U+0000.
-            pub fn new(schema: &str) -> Result<Self, StoreError> {
+            pub fn new(schema: &str, form: Form) -> Result<Self, StoreError> {
                 let quoted = quote_identifier(schema)?;
-                let fill = |text: &str| fill(text, &quoted);
+                let fill = |text: &str| fill(&form.fill(text), &quoted);
                 Ok(Self {
                     $($name: fill(&code(include_str!(concat!("sql/", $file)))$(.replace($key, $value))*),)*
                     schema: schema.into(),
@@ -41,13 +41,13 @@ sql! {
     lock_space: "lock-space.sql";
     heads: "heads.sql";
     look: "look.sql";
-    known_events: "known-events.sql", "{event}" => &code(EVENT);
+    known_events: "known-events.sql";
     write: "write.sql";
-    read_streams: "read-streams.sql", "{event}" => &code(EVENT), "{order}" => "asc";
-    read_streams_backwards: "read-streams.sql", "{event}" => &code(EVENT), "{order}" => "desc";
-    read_feed: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "asc";
-    read_feed_backwards: "read-feed.sql", "{event}" => &code(EVENT), "{order}" => "desc";
-    read_written: "read-written.sql";
+    read_streams: "read-streams.sql", "{order}" => "asc";
+    read_streams_backwards: "read-streams.sql", "{order}" => "desc";
+    read_page: "read-page.sql";
+    read_feed: "read-feed.sql", "{order}" => "asc";
+    read_feed_backwards: "read-feed.sql", "{order}" => "desc";
     locate: "locate.sql";
     erase: "erase.sql";
     notify: "notify.sql";
@@ -59,7 +59,25 @@ sql! {
     schema_migrated: "schema/migrated.sql";
 }
 
-const EVENT: &str = include_str!("sql/event-columns.sql");
+/// In which form the columns of events, streams and heads travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As text: every client has that.
+    Text,
+    /// As they are, for a client that reads PostgreSQL's binary form: PostgreSQL has less to print.
+    Binary,
+}
+
+impl Form {
+    /// What a statement reads, in this form.
+    fn fill(self, code: &str) -> String {
+        let (event, name, text) = match self {
+            Self::Text => (include_str!("sql/event-columns.sql"), "to_json", "::text"),
+            Self::Binary => (include_str!("sql/event-values.sql"), "", ""),
+        };
+        code.replace("{event}", &self::code(event)).replace("{name}", name).replace("{text}", text)
+    }
+}
 
 impl Sql {
     /// The schema's name, as it was given.
@@ -108,23 +126,27 @@ mod tests {
             ("{schema}", "\"{schema}\""),
         ] {
             assert_eq!(quote_identifier(name).unwrap(), quoted);
-            assert!(Sql::new(name).unwrap().locate.contains(&format!("from {quoted}.events")));
+            assert!(Sql::new(name, Form::Text).unwrap().locate.contains(&format!("from {quoted}.events")));
         }
     }
 
     #[test]
     fn a_name_that_postgresql_would_cut_is_refused() {
-        assert!(Sql::new(&"x".repeat(63)).is_ok());
+        assert!(Sql::new(&"x".repeat(63), Form::Text).is_ok());
         for name in ["", &"x".repeat(64), &"ä".repeat(32), "a\0b"] {
-            assert_eq!(Sql::new(name).unwrap_err().code(), "INVALID_REQUEST", "{name:?}");
+            assert_eq!(Sql::new(name, Form::Text).unwrap_err().code(), "INVALID_REQUEST", "{name:?}");
         }
     }
 
     #[test]
     fn nothing_is_left_to_fill_in_and_no_comment_travels() {
-        let sql = Sql::new("s").unwrap();
-        for statement in [&sql.write, &sql.read_feed, &sql.read_streams_backwards, &sql.known_events] {
-            assert!(!statement.contains(['{', '}']) && !statement.contains("--"), "{statement}");
+        for form in [Form::Text, Form::Binary] {
+            let sql = Sql::new("s", form).unwrap();
+            for statement in
+                [&sql.write, &sql.look, &sql.read_feed, &sql.read_streams_backwards, &sql.known_events]
+            {
+                assert!(!statement.contains(['{', '}']) && !statement.contains("--"), "{statement}");
+            }
         }
     }
 }

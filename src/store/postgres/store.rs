@@ -15,7 +15,7 @@ use super::backend::PostgresBackend;
 use super::connect::Connector;
 use super::native::NativeClient;
 use super::spaces::{MAX_WAITING, PostgresSpaces};
-use super::sql::Sql;
+use super::sql::{Form, Sql};
 use super::tls::TlsOptions;
 
 /// The space of a store whose user does not name one.
@@ -108,7 +108,7 @@ impl PostgresConfig {
     /// # Errors
     /// `INVALID_REQUEST` for an address or a schema's name that PostgreSQL does not take.
     pub fn spaces(&self) -> Result<PostgresSpaces<NativeClient>, StoreError> {
-        let sql = Sql::new(&self.schema)?;
+        let sql = Sql::new(&self.schema, Form::Binary)?;
         Ok(PostgresSpaces::new(Arc::new(self.client()?), Arc::new(sql)).with_max_waiting(self.max_waiting))
     }
 

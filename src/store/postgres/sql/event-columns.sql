@@ -1,4 +1,4 @@
--- An event as text, column by column: nobody on the way has to know PostgreSQL's types, and nobody parses the
+-- An event as text, column by column, for a client that does not know PostgreSQL's types; nobody on the way parses the
 -- payload. Names are JSON, in quotes: a client may take U+FEFF at the beginning of a text for a byte order mark, and
 -- drop it. Times are milliseconds since 1970, since `jsonb` and session settings would print them in other ways.
   e.position::text,

@@ -1,6 +1,6 @@
 -- The head of a space and the versions of streams in it, as they are at one moment: one statement, so one snapshot.
 -- No row where the space has none or is erased; a row without a stream where none of them exists.
-select p.head::text, to_json(s.stream_id)::text, s.version::text
+select p.head{text}, {name}(s.stream_id){text}, s.version{text}
 from {schema}.spaces p
 left join {schema}.streams s
   on s.space = $1::text

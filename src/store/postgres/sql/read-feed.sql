@@ -1,6 +1,6 @@
 -- A page of the feed and the head that it was read under: one statement, so one snapshot, and a cursor up to that
 -- head skips nothing. A single row without an event says that nothing is wanted.
-select coalesce(s.head, 0)::text, (s.erased_at is not null)::text, wanted.*
+select coalesce(s.head, 0){text}, (s.erased_at is not null){text}, wanted.*
 from (select 1) once
 left join {schema}.spaces s on s.space = $1::text
 left join lateral (

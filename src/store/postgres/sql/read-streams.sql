@@ -1,6 +1,6 @@
 -- Streams as they are at one moment: one statement, so one snapshot. A row without an event says the version of a
 -- stream of which nothing is wanted.
-select q.number::text, coalesce(s.version, 0)::text, (p.erased_at is not null)::text, wanted.*
+select q.number{text}, coalesce(s.version, 0){text}, (p.erased_at is not null){text}, wanted.*
 from jsonb_array_elements_text($2::text::jsonb) with ordinality as q (stream_id, number)
 left join {schema}.spaces p on p.space = $1::text
 left join {schema}.streams s on s.space = $1::text and s.stream_id = q.stream_id
