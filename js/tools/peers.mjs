@@ -25,6 +25,24 @@ const PEERS = {
     "export { getRxStorageDexie } from 'rxdb/plugins/storage-dexie';",
   ].join('\n'),
   '@sqlite.org/sqlite-wasm': "export { default } from '@sqlite.org/sqlite-wasm';",
+  '@livestore/livestore': [
+    "import { makePersistedAdapter } from '@livestore/adapter-web';",
+    "import sharedWorker from '@livestore/adapter-web/shared-worker?sharedworker';",
+    "import worker from './livestore-worker.mjs?worker';",
+    "export { createStorePromise } from '@livestore/livestore';",
+    "export const adapter = makePersistedAdapter({ storage: { type: 'opfs' }, worker, sharedWorker });",
+  ].join('\n'),
+};
+/** Which of them starts workers at once. */
+const WITH_WORKERS = ['@livestore/livestore'];
+/** The workers that an app makes itself, by file. @type {Record<string, string>} */
+const WORKERS = {
+  'livestore-worker.mjs': [
+    "import { makeWorker } from '@livestore/adapter-web/worker';",
+    "import { makeSchema, State } from '@livestore/livestore';",
+    'const state = State.SQLite.makeState({ tables: {}, materializers: {} });',
+    'makeWorker({ schema: makeSchema({ events: {}, state }) });',
+  ].join('\n'),
 };
 
 /** The entry of each: a file that imports what an app imports. */
@@ -42,9 +60,15 @@ export async function peers() {
     );
     writeStamp(stamp, key);
   }
-  return Object.entries(PEERS).map(([name, code]) => {
-    const file = path.join(ROOT, PROJECT, `${name.replaceAll(/\W/g, '-')}.mjs`);
+  const write = (name, code) => {
+    const file = path.join(ROOT, PROJECT, name);
     writeFileSync(file, `${code}\n`);
-    return { name, file };
-  });
+    return file;
+  };
+  for (const [name, code] of Object.entries(WORKERS)) write(name, code);
+  return Object.entries(PEERS).map(([name, code]) => ({
+    name,
+    workers: WITH_WORKERS.includes(name),
+    file: write(`${name.replaceAll(/\W/g, '-')}.mjs`, code),
+  }));
 }

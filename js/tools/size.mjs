@@ -57,8 +57,8 @@ export function table(entries) {
 /** What an app bundles of each peer, as a table. */
 async function weighPeers() {
   const rows = [];
-  for (const { name, file } of await peers()) {
-    const { minified, brotli } = await weighModule(file, { whole: true });
+  for (const { name, file, workers } of await peers()) {
+    const { minified, brotli } = await weighModule(file, { whole: true, workers });
     rows.push([name, kilobytes(minified), kilobytes(brotli)]);
   }
   return columns(['package', 'minified', 'brotli'], rows);
@@ -81,9 +81,9 @@ export function hold({ entry, brotli, budget }) {
 
 /**
  * What a module weighs with all that it loads at once; `whole` with the packages that it imports, which else an app
- * brings itself (`pg`, React).
+ * brings itself (`pg`, React); `workers` where it starts its workers at once.
  */
-export async function weighModule(file, { whole = false } = {}) {
+export async function weighModule(file, { whole = false, workers = false } = {}) {
   // Loaded when needed: the other tools work without it.
   const { build: bundle } = await import('vite');
   const { NODE_ENV } = process.env;
@@ -91,6 +91,7 @@ export async function weighModule(file, { whole = false } = {}) {
     configFile: false,
     logLevel: 'error',
     root: path.dirname(file),
+    worker: { format: 'es' },
     build: {
       write: false,
       target: 'esnext',
@@ -109,11 +110,11 @@ export async function weighModule(file, { whole = false } = {}) {
   if (NODE_ENV === undefined) delete process.env.NODE_ENV;
   else process.env.NODE_ENV = NODE_ENV;
   const { output } = Array.isArray(result) ? result[0] : result;
-  return weigh([...loadedAtOnce(output)]);
+  return weigh([...loadedAtOnce(output, workers ? /\.(wasm|js)$/ : /\.wasm$/)]);
 }
 
-/** The entry's chunk, what it imports, and the wasm; not what is imported only when it is needed. */
-function* loadedAtOnce(output) {
+/** The entry's chunk, what it imports, and files of these names beside them; not what is imported when it is needed. */
+function* loadedAtOnce(output, names) {
   const chunks = new Map(output.map((part) => [part.fileName, part]));
   const wanted = new Set(output.filter((part) => part.isEntry).map((part) => part.fileName));
   for (const name of wanted) {
@@ -123,7 +124,7 @@ function* loadedAtOnce(output) {
     for (const imported of chunk.imports) wanted.add(imported);
   }
   for (const part of output) {
-    if (part.type === 'asset' && part.fileName.endsWith('.wasm')) yield Buffer.from(part.source);
+    if (part.type === 'asset' && names.test(part.fileName)) yield Buffer.from(part.source);
   }
 }
 
