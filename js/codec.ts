@@ -58,20 +58,23 @@ function encodeBatch<M extends object>(
   events: readonly EventToWrite<M>[],
   upcasters: Upcasters,
 ): string {
-  const written = events.map((event, index) => encodeEvent(event, index, upcasters));
-  return `{"events":[${written.join()}],${JSON.stringify({ commitId, preconditions }).slice(1)}`;
+  const written = events.map((event, index) => encodeEvent(event, index, upcasters)).join();
+  const isPlain = commitId === undefined && preconditions.length === 0;
+  const rest = isPlain ? '}' : `,${JSON.stringify({ commitId, preconditions }).slice(1)}`;
+  return `{"events":[${written}]${rest}`;
 }
 
 function encodeEvent<M extends object>(event: EventToWrite<M>, index: number, upcasters: Upcasters): string {
-  const { payload, metadata, occurredAt, ...rest } = event;
-  if (rest.expectedVersion === undefined) {
+  const { streamId, type, expectedVersion, id, occurredAt, metadata, payload } = event;
+  if (expectedVersion === undefined) {
     throw errorOf('INVALID_BATCH', `event ${index} lacks expectedVersion; say 'noCheck' to check nothing`);
   }
-  const schemaVersion = latestSchema(upcasters, event.type);
-  const head = JSON.stringify({
-    ...rest,
-    occurredAt: occurredAt instanceof Date ? occurredAt.toISOString() : occurredAt,
-  });
-  const about = { ...metadata, ...(schemaVersion > 1 && { schemaVersion }) };
-  return `${head.slice(0, -1)},"metadata":${toJson(about)},"payload":${toJson(payload)}}`;
+  const happened = occurredAt instanceof Date ? occurredAt.toISOString() : occurredAt;
+  const head = JSON.stringify({ streamId, type, expectedVersion, id, occurredAt: happened }).slice(0, -1);
+  const schemaVersion = latestSchema(upcasters, type);
+  const isBare = metadata === undefined && schemaVersion === 1;
+  const about = isBare
+    ? ''
+    : `,"metadata":${toJson(schemaVersion > 1 ? { ...metadata, schemaVersion } : metadata)}`;
+  return `${head}${about},"payload":${toJson(payload)}}`;
 }

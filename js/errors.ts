@@ -86,7 +86,19 @@ export function typed(thrown: unknown): unknown {
   if (thrown instanceof EventCoreError) return thrown;
   if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
   const details = 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : '{}';
-  return errorOf(thrown.code, thrown.message, JSON.parse(details) as Details);
+  return told({ code: thrown.code, message: thrown.message, details });
+}
+
+/** An error as the module tells it; its details are JSON. */
+export interface ToldError {
+  code: string;
+  message: string;
+  details?: string;
+}
+
+/** What the module told, as the class that its code names. */
+export function told({ code, message, details = '{}' }: ToldError): EventCoreError {
+  return errorOf(code, message, JSON.parse(details) as Details);
 }
 
 /** Waits for the module, and throws what it throws as a typed error. */

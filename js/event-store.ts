@@ -23,6 +23,7 @@ import { exportEvents, type ImportResult, importEvents, type TransferOptions } f
 import { readSnapshot, writeSnapshot } from './store/snapshots.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
+import { Writer } from './store/writer.js';
 import { StreamReader } from './stream-reader.js';
 import { type EventSubscription, subscription } from './subscription.js';
 import { Sync } from './sync.js';
@@ -47,6 +48,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   readonly name: string;
   readonly #inner: LocalStore;
   readonly #codec: Codec<M>;
+  readonly #writer: Writer;
   readonly #syncs = new Set<Sync<M>>();
   /** The database that other tabs may have open too; none for a store in memory. */
   readonly #database: string | null;
@@ -56,6 +58,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     this.name = name;
     this.#inner = inner;
     this.#codec = new Codec(options);
+    this.#writer = new Writer(inner);
     this.#database = database;
   }
 
@@ -147,7 +150,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     const encoded = this.#codec.encode(events);
     const batch = typeof encoded === 'string' ? encoded : await encoded;
     options.signal?.throwIfAborted();
-    return JSON.parse(await rethrown(this.#inner.writeEvents(batch))) as WriteResult;
+    return this.#writer.write(batch, options.signal);
   }
 
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
@@ -248,7 +251,7 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
    * or ends early.
    */
   import(source: ReadableStream<Uint8Array>, options: TransferOptions = {}): Promise<ImportResult> {
-    return importEvents(this.#inner, source, options);
+    return importEvents(this.#writer, source, options);
   }
 
   /** Walks the log: positions without a gap, versions without holes, every record readable; names what is damaged. */

@@ -4,15 +4,21 @@ import { errorOf } from './errors.js';
 
 /** The JSON text of a value that arrives as it was. */
 export function toJson(value: unknown): string {
-  check(value, '$', new Set());
+  check(value, [], []);
   return JSON.stringify(value);
 }
 
-function refuse(path: string, problem: string): never {
-  throw errorOf('INVALID_PAYLOAD', `invalid payload: ${problem} at ${path}`, { path });
+/** Where a value is: the keys and numbers that lead to it. */
+type Path = (string | number)[];
+
+function refuse(path: Path, problem: string): never {
+  const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`));
+  const place = `$${steps.join('')}`;
+  throw errorOf('INVALID_PAYLOAD', `invalid payload: ${problem} at ${place}`, { path: place });
 }
 
-function check(value: unknown, path: string, above: Set<object>): void {
+/** `above` are the objects that the value is in. */
+function check(value: unknown, path: Path, above: object[]): void {
   if (typeof value === 'object') {
     if (value !== null) checkObject(value, path, above);
   } else if (typeof value === 'number') {
@@ -25,23 +31,29 @@ function check(value: unknown, path: string, above: Set<object>): void {
   }
 }
 
-function checkObject(value: object, path: string, above: Set<object>): void {
-  if (above.has(value)) refuse(path, 'the value contains itself');
+function checkObject(value: object, path: Path, above: object[]): void {
+  if (above.includes(value)) refuse(path, 'the value contains itself');
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     check(value.toJSON(), path, above);
     return;
   }
-  above.add(value);
+  above.push(value);
+  const depth = path.length;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {
-      check(value[index], `${path}[${index}]`, above);
+      path[depth] = index;
+      check(value[index], path, above);
     }
   } else {
     const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
       refuse(path, `JSON has no ${prototype.constructor?.name ?? 'such object'}; send a plain object`);
     }
-    for (const [key, field] of Object.entries(value)) check(field, `${path}.${key}`, above);
+    for (const key of Object.keys(value)) {
+      path[depth] = key;
+      check((value as Record<string, unknown>)[key], path, above);
+    }
   }
-  above.delete(value);
+  path.length = depth;
+  above.pop();
 }

@@ -97,19 +97,27 @@ function eventOf<M extends object>(
   { streams, types }: Text,
   position: number,
   commitId: string,
-  [id, stream, version, type, millis, metadata, payload]: Row,
+  row: Row,
 ): StoredEvent<M> {
   const event: Stored & { type: string | undefined; payload: unknown } = {
     position,
-    id,
+    id: row[0],
     commitId,
-    streamId: streams[stream] as string,
-    version,
-    type: types[type],
-    payload,
-    metadata: metadata as Stored['metadata'],
-    occurredAt: new Date(millis).toISOString(),
+    streamId: streams[row[1]] as string,
+    version: row[2],
+    type: types[row[3]],
+    payload: row[6],
+    metadata: row[5] as Stored['metadata'],
+    occurredAt: timeOf(row[4]),
   };
   // What was written is of the app's types, as everywhere that events are read.
   return event as unknown as StoredEvent<M>;
+}
+
+/** The moment that was written down last: events that follow each other often share it. */
+let last = { millis: Number.NaN, text: '' };
+
+function timeOf(millis: number): string {
+  if (millis !== last.millis) last = { millis, text: new Date(millis).toISOString() };
+  return last.text;
 }

@@ -4,6 +4,7 @@ import { abortable } from '../abort.js';
 import { errorOf, rethrown } from '../errors.js';
 import type { FeedPage, StoredEvent } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
+import type { Writer } from './writer.js';
 
 /** How an export or import goes on, and how it is ended. */
 export interface TransferOptions {
@@ -90,7 +91,7 @@ async function* exported(inner: LocalStore, options: TransferOptions): AsyncGene
  * was imported before is recognised, so that an import that was interrupted is repeated from its beginning.
  */
 export async function importEvents(
-  inner: LocalStore,
+  writer: Writer,
   source: ReadableStream<Uint8Array>,
   options: TransferOptions,
 ): Promise<ImportResult> {
@@ -102,9 +103,7 @@ export async function importEvents(
   let whole = false;
   const write = async () => {
     signal?.throwIfAborted();
-    const writes = await Promise.allSettled(
-      waiting.map((events) => rethrown(inner.writeEvents(batchOf(events)))),
-    );
+    const writes = await Promise.allSettled(waiting.map((events) => writer.write(batchOf(events))));
     for (const written of writes) if (written.status === 'rejected') throw written.reason;
     result.commits += waiting.length;
     result.events += waiting.reduce((count, events) => count + events.length, 0);

@@ -103,7 +103,7 @@ impl Commit {
                 stream_id: event.stream_id,
                 event_type: encoded.event_type,
                 payload: encoded.payload,
-                metadata: Json::parse(&to_text(&metadata))?,
+                metadata: written(&metadata)?,
                 occurred_at: event.occurred_at.map_or_else(|| id.timestamp(), time::whole_millis),
             });
         }
@@ -145,10 +145,11 @@ impl Commit {
             return Err(StoreError::InvalidBatch("it has no events".into()));
         }
         at_most("batch", events.len(), limits.batch_events, "events")?;
-        let mut ids = HashSet::with_capacity(events.len());
+        let mut ids = HashSet::new();
         let mut bytes = 0;
         for event in &events {
-            if !ids.insert(event.id) {
+            // Ids that were just made are all different.
+            if !fresh && !ids.insert(event.id) {
                 return Err(StoreError::InvalidBatch(format!("event id {} stands twice", event.id)));
             }
             if !(0..=9999).contains(&event.occurred_at.year()) {
@@ -225,6 +226,12 @@ impl Commit {
     }
 }
 
+/// Metadata as it is kept. Only the values of the app's choice have not been checked yet.
+fn written<V: Encode>(metadata: &EventMetadata<V>) -> Result<Json, StoreError> {
+    let text = to_text(metadata);
+    if metadata.custom.is_empty() { Ok(Json::checked(&text)) } else { Ok(Json::parse(&text)?) }
+}
+
 /// One expectation per stream, from what each event and each precondition states.
 fn expectations<'a>(
     events: impl Iterator<Item = (&'a StreamId, ExpectedVersion)>,
@@ -233,13 +240,13 @@ fn expectations<'a>(
     let mut list: Vec<Expectation> = Vec::new();
     let mut known: HashMap<&StreamId, (usize, u64)> = HashMap::new();
     for (stream_id, stated) in events {
-        let (at, count) = *known.entry(stream_id).or_insert((list.len(), 0));
-        if count == 0 {
+        let (at, count) = known.entry(stream_id).or_insert((list.len(), 0));
+        if *count == 0 {
             list.push(Expectation { stream_id: stream_id.clone(), expected: stated });
-        } else if !list[at].expected.allows_later(stated, count) {
-            return Err(contradiction(stream_id, list[at].expected, stated));
+        } else if !list[*at].expected.allows_later(stated, *count) {
+            return Err(contradiction(stream_id, list[*at].expected, stated));
         }
-        known.insert(stream_id, (at, count + 1));
+        *count += 1;
     }
     for (stream_id, stated) in preconditions {
         match known.get(stream_id) {

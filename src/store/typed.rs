@@ -79,9 +79,14 @@ impl<B: Backend, E: Event> Store<B, E> {
         self.query(options, PAGE).await
     }
 
+    /// Checks a batch and completes it.
+    pub(crate) fn prepare<V: Encode>(&self, batch: Batch<E, V>) -> Result<Commit, StoreError> {
+        Commit::prepare(batch, self.backend.ids(), &self.limits, &self.upcasters)
+    }
+
     /// Writes a batch, however the values in its metadata are held.
     pub(crate) async fn write<V: Encode>(&self, batch: Batch<E, V>) -> Result<WriteResult, StoreError> {
-        let commit = Commit::prepare(batch, self.backend.ids(), &self.limits, &self.upcasters)?;
+        let commit = self.prepare(batch)?;
         let outcome = self.backend.append(vec![commit]).await?.pop();
         outcome
             .ok_or_else(|| StoreError::Internal("a backend answered without an outcome".into()))?

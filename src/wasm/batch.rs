@@ -62,11 +62,14 @@ pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
         Fault::Json(invalid) => StoreError::InvalidPayload(invalid),
         Fault::Message(message) => StoreError::InvalidBatch(message),
     })?;
+    // A batch without any metadata is completed by its first event's id.
+    let is_bare = written.events.iter().all(|event| event.metadata.is_none());
     // Where the ids are given the write may be repeated, and then it must have the same content.
     let first = written.events.first().and_then(|event| event.id.as_deref());
     let shared = match first {
-        Some(id) => CorrelationId::from(id.parse::<EventId>()?),
-        None => CorrelationId::new(),
+        _ if is_bare => None,
+        Some(id) => Some(CorrelationId::from(id.parse::<EventId>()?)),
+        None => Some(CorrelationId::new()),
     };
     let events = written.events.into_iter().map(|event| {
         let stream_id: StreamId = event.stream_id.parse()?;
@@ -75,10 +78,11 @@ pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
             time::parse(&text).map_err(|error| StoreError::InvalidBatch(format!("occurredAt: {error}")))
         });
         let metadata = event.metadata.map(|Metadata(metadata)| metadata).unwrap_or_default();
+        let metadata = shared.as_ref().map(|shared| metadata.complete(shared));
         Ok(EventToWrite {
             stream_id,
             payload: JsonEvent { event_type, payload: event.payload },
-            metadata: Some(metadata.complete(&shared)),
+            metadata,
             expected_version: event.expected_version,
             id: event.id.map(|id| id.parse()).transpose()?,
             occurred_at: occurred_at.transpose()?,

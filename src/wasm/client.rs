@@ -16,6 +16,7 @@ use super::face::{self, Following};
 use super::local::LocalBackend;
 use super::promise::promise;
 use super::sync::{SyncHandle, SyncHost};
+use super::writing;
 
 /// A store of this page.
 #[wasm_bindgen]
@@ -69,11 +70,12 @@ impl LocalStore {
         self.backend().ids().next().to_string()
     }
 
-    /// Writes a batch, given as JSON; answers with what it did, as JSON.
+    /// Writes batches, a line of JSON each, that stand each for itself; answers with a JSON array of what each did, or
+    /// why it did not. They share a transaction where that is possible.
     #[wasm_bindgen(js_name = writeEvents, unchecked_return_type = "Promise<string>")]
-    pub fn write_events(&self, batch: String) -> Promise {
+    pub fn write_events(&self, batches: String) -> Promise {
         let store = self.share();
-        promise(async move { face::write_events(&store, &batch).await })
+        promise(async move { Ok(writing::write_each(&store, &batches).await) })
     }
 
     /// Reads streams; answers with a JSON array in the order asked for. Where `packed` is given, an array per

@@ -12,6 +12,15 @@ pub(super) fn to_js(error: StoreError) -> JsValue {
     new_error(&error.to_string(), error.code(), details(&error))
 }
 
+/// An error as part of an answer, with the same members.
+pub(super) fn write(error: &StoreError, out: &mut String) {
+    Object::new(out)
+        .member("code", &error.code())
+        .member("message", &error.to_string())
+        .optional("details", details(error).as_ref())
+        .end();
+}
+
 /// An error that came over the wire or was kept as text.
 pub(super) fn wire_to_js(error: ErrorBody) -> JsValue {
     new_error(&error.message, &error.code, None)

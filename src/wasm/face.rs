@@ -14,6 +14,7 @@ use crate::event::{RawEvent, StreamId};
 use crate::store::{Backend, FeedSlice, Follower, Query, Store, StreamSlice};
 use crate::version::{Cursor, EventVersion, Position};
 
+#[cfg(feature = "endpoint")]
 use super::batch;
 use super::error::to_js;
 use super::options::Options;
@@ -43,6 +44,7 @@ impl From<FeedSlice> for WrittenPage {
 }
 
 /// Writes a batch, given as JSON; answers with what it did, as JSON.
+#[cfg(feature = "endpoint")]
 pub(super) async fn write_events<B: Backend>(store: &Store<B>, batch: &str) -> Result<String, JsValue> {
     let batch = batch::read(batch).map_err(to_js)?;
     let written = store.write(batch).await.map_err(to_js)?;

@@ -59,6 +59,30 @@ impl LocalBackend {
         }
     }
 
+    /// Appends commits, each as a run of its own; what became of each, in their order.
+    pub(super) async fn append_each(&self, commits: Vec<Commit>) -> Vec<Result<Outcome, StoreError>> {
+        let count = commits.len();
+        let runs = commits.into_iter().map(|commit| vec![commit]);
+        let outcomes = match self {
+            Self::IndexedDb(log) => log.append_each(runs.collect()).await,
+            Self::Memory(log, _) => {
+                let mut outcomes = Vec::with_capacity(count);
+                for run in runs {
+                    outcomes.push(log.append(run).await);
+                }
+                Ok(outcomes)
+            }
+        };
+        let unanswered = || StoreError::Internal("a log answered without an outcome".into());
+        match outcomes {
+            Ok(outcomes) => {
+                let one = |mut run: Vec<Outcome>| run.pop().ok_or_else(unanswered);
+                outcomes.into_iter().map(|run| run.and_then(one)).collect()
+            }
+            Err(error) => vec![Err(error); count],
+        }
+    }
+
     /// As `read_streams`; a log in IndexedDB leaves the parsing to JavaScript where `packed` is given.
     pub(super) async fn read_streams_packed(
         &self,

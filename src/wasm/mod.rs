@@ -23,3 +23,5 @@ mod sql;
 mod sql_store;
 #[cfg(feature = "client")]
 mod sync;
+#[cfg(feature = "client")]
+mod writing;

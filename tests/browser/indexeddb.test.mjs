@@ -14,6 +14,12 @@ const open = (where, durability = 'strict') =>
   where.evaluate(
     async ([name, durability]) => {
       globalThis.store = await globalThis.module.LocalStore.openIndexedDb(name, durability);
+      // Writes one batch, and throws why it was not written.
+      globalThis.writeBatch = async (batch) => {
+        const [answer] = JSON.parse(await globalThis.store.writeEvents(JSON.stringify(batch)));
+        if ('code' in answer) throw Object.assign(new Error(answer.message), answer);
+        return answer;
+      };
     },
     [name, durability],
   );
@@ -24,7 +30,7 @@ const write = (where, stream, expectedVersion, payload = {}) =>
     where,
     async ([stream, expectedVersion, payload]) => {
       const events = [{ streamId: stream, type: 'Happened', payload, expectedVersion }];
-      return JSON.parse(await globalThis.store.writeEvents(JSON.stringify({ events })));
+      return globalThis.writeBatch({ events });
     },
     [stream, expectedVersion, payload],
   );
@@ -34,7 +40,7 @@ const writeMany = (where, streamId, count) =>
   where.evaluate(
     async ([streamId, count]) => {
       const event = { streamId, type: 'Happened', payload: {}, expectedVersion: 'noCheck' };
-      await globalThis.store.writeEvents(JSON.stringify({ events: Array(count).fill(event) }));
+      await globalThis.writeBatch({ events: Array(count).fill(event) });
     },
     [streamId, count],
   );
@@ -91,7 +97,7 @@ inEachBrowser('wasm/contract', (world) => {
           const [{ version }] = JSON.parse(await globalThis.store.readStreams(['shared'], undefined));
           const event = { streamId: 'shared', type: 'Counted', payload: {}, expectedVersion: version };
           try {
-            await globalThis.store.writeEvents(JSON.stringify({ events: [event] }));
+            await globalThis.writeBatch({ events: [event] });
             written += 1;
           } catch (error) {
             if (error.code !== 'VERSION_CONFLICT') throw error;
@@ -138,14 +144,81 @@ inEachBrowser('wasm/contract', (world) => {
       const event = (expectedVersion) => ({ streamId: 's', type: 'T', payload: {}, expectedVersion });
       const begun = indexedDB.databases && performance.now();
       const writes = [0, 0, 1, 7, 'noCheck'].map((expected) =>
-        globalThis.store.writeEvents(JSON.stringify({ events: [event(expected)] })),
+        globalThis.writeBatch({ events: [event(expected)] }),
       );
       const settled = await Promise.allSettled(writes);
       return settled.map(({ status, value, reason }) => {
-        return status === 'fulfilled' ? JSON.parse(value).positions.first : (reason.code ?? begun);
+        return status === 'fulfilled' ? value.positions.first : (reason.code ?? begun);
       });
     });
     assert.deepEqual(answers, [1, 'VERSION_CONFLICT', 2, 'VERSION_CONFLICT', 3]);
+  });
+
+  test('what is written in one call is one transaction, and each batch stands alone', async () => {
+    await open(page);
+    const seen = await page.evaluate(async () => {
+      const { transaction } = IDBDatabase.prototype;
+      let count = 0;
+      IDBDatabase.prototype.transaction = function (...args) {
+        count += 1;
+        return transaction.apply(this, args);
+      };
+      const event = (expectedVersion) => ({
+        streamId: 's',
+        type: 'T',
+        payload: { expectedVersion },
+        expectedVersion,
+      });
+      const batch = (expectedVersion) => JSON.stringify({ events: [event(expectedVersion)] });
+      // The first write looks at what is there, and heads are known then.
+      await globalThis.store.writeEvents(batch('noStream'));
+      count = 0;
+      const lines = [
+        ...Array.from({ length: 99 }, (_, index) => batch(index + 1)),
+        'no batch',
+        batch('noCheck'),
+      ];
+      const answers = JSON.parse(await globalThis.store.writeEvents(lines.join('\n')));
+      IDBDatabase.prototype.transaction = transaction;
+      return { count, places: answers.map(({ positions, code }) => positions?.first ?? code) };
+    });
+    const places = Array.from({ length: 99 }, (_, index) => index + 2);
+    assert.deepEqual(seen, { count: 1, places: [...places, 'INVALID_BATCH', 101] });
+  });
+
+  test('who is alone tells nobody, and from when another came both are told', async () => {
+    await open(page);
+    await page.evaluate(() => {
+      const { postMessage } = BroadcastChannel.prototype;
+      globalThis.posts = 0;
+      BroadcastChannel.prototype.postMessage = function (...args) {
+        globalThis.posts += 1;
+        return postMessage.apply(this, args);
+      };
+    });
+    await write(page, 'alone', 'noStream');
+    assert.equal(await page.evaluate(() => globalThis.posts), 0);
+    const other = await openPage(world.browser, world.site.url);
+    await open(other);
+    for (const [writer, reader, stream] of [
+      [page, other, 'from-the-first'],
+      [other, page, 'from-the-second'],
+      [page, other, 'from-the-first-again'],
+    ]) {
+      await reader.evaluate(async (stream) => {
+        const subscription = await globalThis.store.subscribe({});
+        globalThis.heard = (async () => {
+          for (;;) {
+            const events = JSON.parse(await subscription.next());
+            if (events.some((event) => event.streamId === stream)) return subscription.close();
+          }
+        })();
+      }, stream);
+      await write(writer, stream, 'noStream');
+      await reader.evaluate(() => globalThis.heard);
+    }
+    assert.ok((await page.evaluate(() => globalThis.posts)) >= 2);
+    await other.close();
   });
 
   test('a dropped transaction leaves nothing', async () => {
@@ -171,7 +244,7 @@ inEachBrowser('wasm/contract', (world) => {
           payload: { commit, index },
           expectedVersion: 'noCheck',
         }));
-        await globalThis.store.writeEvents(JSON.stringify({ events }));
+        await globalThis.writeBatch({ events });
       }
     });
     const versions = async (options) =>

@@ -223,7 +223,7 @@ inEachBrowser(
       const found = await page.evaluate(async (name) => {
         const store = await EventStore.open(name);
         // So many that those in question are folded into the log.
-        await write(store, 200, 1);
+        await write(store, 400, 1);
         const sound = await store.verify();
         const flipped = await change(name, 'log', (record) => {
           // The payload is as long as it was, and valid: no reader can see that it is another one.
@@ -239,7 +239,7 @@ inEachBrowser(
       const [{ after, through, message }] = found.damage;
       assert.match(message, /record \d+ of log: its text is not the one that was written/);
       assert.ok(after <= 37 && through >= 38, `from ${after} to ${through}`);
-      assert.equal(found.events, 200 - (through - after));
+      assert.equal(found.events, 400 - (through - after));
     });
 
     test('the app is told that it lost the store: to a deletion, an upgrade, or its own close', async () => {

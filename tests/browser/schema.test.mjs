@@ -80,8 +80,8 @@ inEachBrowser(
       });
       assert.deepEqual(seen.before, expected);
       assert.ok(seen.shape.version > 1);
-      // 700 events in records of at most 128.
-      await page.evaluate(() => compacted('old', 6));
+      // 700 events in records of at most 256.
+      await page.evaluate(() => compacted('old', 3));
       const after = await page.evaluate(async () => {
         const contents = await globalThis.contents(globalThis.store);
         const event = { streamId: 's-0', type: 'Noted', payload: { number: 700 }, expectedVersion: 234 };
@@ -150,7 +150,7 @@ if (wantedBrowsers().includes('chromium')) {
         page.evaluate(async () => {
           const store = await EventStore.open('old');
           const contents = await globalThis.contents(store);
-          await compacted('old', 6);
+          await compacted('old', 3);
           return [contents, await globalThis.contents(store)];
         });
       assert.deepEqual(await open(), [expected, expected]);

@@ -150,6 +150,49 @@ describe('errors', () => {
     assert.equal((await store.readAllEvents()).head, 0, 'nothing was written');
   };
 
+  test('of what is written in one turn, each stands alone, and is answered with its own', async () => {
+    const store = await open();
+    const abort = new AbortController();
+    const reason = new Error('the user left');
+    const writes = [
+      store.writeEvents([noted('a', 'noStream', { number: 1 })]),
+      store.writeEvents([noted('a', 'noStream')]),
+      store.writeEvents([noted(' a', 'noCheck')]),
+      store.writeEvents([noted('a', 'noCheck', { number: 1n })]),
+      store.writeEvents([noted('never', 'noCheck')], { signal: abort.signal }),
+      store.writeEvents([noted('b', 'noStream', { text: 'two\nlines' }), noted('a', 1, { number: 2 })]),
+    ];
+    abort.abort(reason);
+    const answers = await Promise.allSettled(writes);
+    assert.deepEqual(
+      answers.map(({ value, reason }) => value?.versions ?? reason.code ?? reason),
+      [{ a: 1 }, 'VERSION_CONFLICT', 'INVALID_STREAM_ID', 'INVALID_PAYLOAD', reason, { a: 2, b: 1 }],
+    );
+    assert.deepEqual(answers[1].reason.streams, [{ streamId: 'a', expected: 'noStream', actual: 1 }]);
+    const { events } = await store.readAllEvents();
+    assert.deepEqual(
+      events.map(({ streamId, payload }) => [streamId, payload]),
+      [
+        ['a', { number: 1 }],
+        ['b', { text: 'two\nlines' }],
+        ['a', { number: 2 }],
+      ],
+    );
+  });
+
+  test('more than a call takes is written by several, in its order', async () => {
+    const store = await open();
+    const text = 'x'.repeat(100_000);
+    const writes = Array.from({ length: 50 }, (_, number) =>
+      store.writeEvents([noted('a', number, { text })]),
+    );
+    const answers = await Promise.all(writes);
+    assert.deepEqual(
+      answers.map(({ positions }) => positions.first),
+      Array.from({ length: 50 }, (_, number) => number + 1),
+    );
+  });
+
   test('a conflict names every stream', async () => {
     await rejects(
       (store) => store.writeEvents([noted('a', 3), noted('b', 'any')]),

@@ -27,24 +27,38 @@ type Outcomes = Result<Vec<Outcome>, StoreError>;
 /// Runs that wait for a transaction.
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: Vec<(Vec<Commit>, oneshot::Sender<Outcomes>)>,
+    waiting: Vec<Waiting>,
     busy: bool,
 }
 
+/// What one caller has to write.
+struct Waiting {
+    runs: Vec<Vec<Commit>>,
+    answer: Sender,
+}
+
+type Sender = oneshot::Sender<Vec<Outcomes>>;
+
 impl Inner {
-    /// Queues a run. Its transaction goes on when the caller no longer waits.
-    pub(super) async fn append(self: &Rc<Self>, run: Vec<Commit>) -> Outcomes {
+    /// Queues runs, each of which stands for itself. Their transaction goes on when the caller no longer waits.
+    ///
+    /// # Errors
+    /// Where the log is closed.
+    pub(super) async fn append(self: &Rc<Self>, runs: Vec<Vec<Commit>>) -> Result<Vec<Outcomes>, StoreError> {
         self.open()?;
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
         let (answer, answered) = oneshot::channel();
         let idle = {
             let mut queue = self.queue.borrow_mut();
-            queue.waiting.push((run, answer));
+            queue.waiting.push(Waiting { runs, answer });
             !std::mem::replace(&mut queue.busy, true)
         };
         if idle {
             spawn_local(Rc::clone(self).drain());
         }
-        answered.await.unwrap_or(Err(StoreError::Closed))
+        answered.await.map_err(|_| StoreError::Closed)
     }
 
     /// Whether appends are under way.
@@ -54,28 +68,37 @@ impl Inner {
 
     async fn drain(self: Rc<Self>) {
         loop {
-            let (runs, answers) = self.next_group();
-            if runs.is_empty() {
+            let (runs, callers) = self.next_group();
+            if callers.is_empty() {
                 return;
             }
-            for (outcomes, answer) in self.write_each(&runs).await.into_iter().zip(answers) {
+            let mut outcomes = self.write_each(&runs).await.into_iter();
+            for (count, answer) in callers {
                 // A caller that no longer waits is not told.
-                let _ = answer.send(outcomes);
+                let _ = answer.send(outcomes.by_ref().take(count).collect());
             }
         }
     }
 
-    fn next_group(&self) -> (Vec<Vec<Commit>>, Vec<oneshot::Sender<Outcomes>>) {
+    /// The next runs, and who waits for how many of them.
+    fn next_group(&self) -> (Vec<Vec<Commit>>, Vec<(usize, Sender)>) {
         let mut queue = self.queue.borrow_mut();
         let mut events = 0;
-        let fits = queue.waiting.iter().take_while(|(run, _)| {
+        let fits = queue.waiting.iter().take_while(|waiting| {
             let fits = events < GROUP_EVENTS;
-            events += run.iter().map(|commit| commit.events().len()).sum::<usize>();
+            events += waiting.runs.iter().flatten().map(|commit| commit.events().len()).sum::<usize>();
             fits
         });
         let count = fits.count();
         queue.busy = count > 0;
-        queue.waiting.drain(..count).unzip()
+        let mut runs = Vec::new();
+        let callers = queue.waiting.drain(..count).map(|mut waiting| {
+            let count = waiting.runs.len();
+            runs.append(&mut waiting.runs);
+            (count, waiting.answer)
+        });
+        let callers = callers.collect();
+        (runs, callers)
     }
 
     async fn write_each(&self, runs: &[Vec<Commit>]) -> Vec<Outcomes> {

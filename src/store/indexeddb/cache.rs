@@ -147,7 +147,7 @@ impl Cache {
         }
         let known = if is_all { since.records.len() } else { 0 };
         for record in seen.records.iter().skip(known) {
-            self.learn(record.streams());
+            self.learn(record);
         }
         let seen = Rc::new(seen);
         self.seen = Some(Rc::clone(&seen));
@@ -195,18 +195,18 @@ impl Cache {
         Ok(())
     }
 
-    fn learn(&mut self, versions: Vec<(String, EventVersion)>) {
+    fn learn(&mut self, record: &Lying) {
         // A name that is none cannot be asked for.
-        let named = versions.into_iter().filter_map(|(name, version)| Some((name.parse().ok()?, version)));
+        let named =
+            record.streams().iter().filter_map(|(name, version)| Some((name.parse().ok()?, *version)));
         self.heads.extend(named);
     }
 
     fn confirm(&mut self, events: &[RawEvent]) {
         if self.heads.len() > MAX_HEADS {
             self.heads.clear();
-            let records = self.seen.iter().flat_map(|seen| &seen.records);
-            let versions: Vec<_> = records.flat_map(Lying::streams).collect();
-            self.learn(versions);
+            let seen = self.seen.clone();
+            seen.iter().flat_map(|seen| &seen.records).for_each(|record| self.learn(record));
         }
         self.heads.extend(events.iter().map(|event| (event.stream_id.clone(), event.version)));
     }

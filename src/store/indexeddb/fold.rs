@@ -20,11 +20,14 @@ pub(super) enum Part {
 
 /// Reads records.
 pub(super) fn read(records: &[Lying]) -> Vec<Part> {
-    let parts = records.iter().map(|record| match Record::read(record) {
-        Ok(record) => Part::Events(record.events, record.expected),
-        Err(_) => Part::Damaged(record.clone()),
-    });
-    parts.collect()
+    let read = |record: &Lying| match record.written().cloned() {
+        Some((events, expected)) => Part::Events(events, expected),
+        None => match Record::read(record) {
+            Ok(record) => Part::Events(record.events, record.expected),
+            Err(_) => Part::Damaged(record.clone()),
+        },
+    };
+    records.iter().map(read).collect()
 }
 
 /// As few records as are needed for them, of about the same size.

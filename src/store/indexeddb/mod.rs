@@ -152,6 +152,17 @@ impl IndexedDbBackend {
         schema::delete(name, blocked).await
     }
 
+    /// Appends runs that stand each for itself, in one transaction where that is possible.
+    ///
+    /// # Errors
+    /// Where the log is closed; what becomes of a run is said of each.
+    pub(crate) async fn append_each(
+        &self,
+        runs: Vec<Vec<Commit>>,
+    ) -> Result<Vec<Result<Vec<Outcome>, StoreError>>, StoreError> {
+        self.0.append(runs).await
+    }
+
     /// # Errors
     /// Why it is closed, if it is.
     pub(crate) fn check_open(&self) -> Result<(), StoreError> {
@@ -233,7 +244,7 @@ impl Drop for Inner {
 
 impl Backend for IndexedDbBackend {
     async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
-        self.0.append(run).await
+        self.0.append(vec![run]).await?.pop().unwrap_or(Err(StoreError::Closed))
     }
 
     async fn read_streams(

@@ -8,7 +8,9 @@
 //!
 //! Whatever is decoded here is held against its checksum first, so that damage is neither pushed nor written anew.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use chrono::DateTime;
 use js_sys::{Array, Object};
@@ -26,8 +28,9 @@ use crate::protocol::read_commit;
 use crate::store::{OutboxCommit, Refusal};
 use crate::version::{EventVersion, Position};
 
-/// Events of a record at most: few enough to read one of them, many enough to read all of them fast.
-pub(super) const SEGMENT: usize = 128;
+/// Events of a record at most: few enough to read one of them, many enough to read all of them fast. Records of 64 KiB
+/// and more are compressed by Chromium on their way to the disk, so that four of them cost half of what eight do.
+pub(super) const SEGMENT: usize = 256;
 
 #[wasm_bindgen]
 extern "C" {
@@ -124,7 +127,7 @@ pub(super) fn encode(events: &[RawEvent], expected: &Expectations<'_>) -> Lying 
     value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
     let text = Text { streams: streams.names(), types: types.names(), commits };
     value.set_text(&to_text(&text));
-    Lying(value)
+    Lying::of_value(value)
 }
 
 /// A record, read.
@@ -142,7 +145,7 @@ impl Record {
     }
 
     pub(super) fn read(lying: &Lying) -> Result<Self, StoreError> {
-        let value = &lying.0;
+        let value = &lying.value;
         let first = lying.first()?;
         let corrupt = |fault: &dyn std::fmt::Display| corrupt(LOG, &first.to_string(), fault);
         let text = value.text().map_err(|fault| corrupt(&fault))?;
@@ -178,12 +181,38 @@ impl Record {
 
 /// A record as it lies, its text not read.
 #[derive(Clone)]
-pub(super) struct Lying(Value);
+pub(super) struct Lying {
+    value: Value,
+    /// The streams that it holds, each with the last version of it that it holds; read once.
+    streams: Rc<OnceCell<Vec<(String, EventVersion)>>>,
+    /// What was written into it, where that is known.
+    written: Option<Rc<Written>>,
+}
+
+/// Events, and what their commits expect.
+pub(super) type Written = (Vec<RawEvent>, HashMap<CommitId, Vec<Expectation>>);
 
 impl Lying {
     pub(super) fn of(value: JsValue) -> Result<Self, StoreError> {
         let value = value.unchecked_into::<Value>();
-        if value.is_falsy() { Err(corrupt(LOG, "?", &"a record is no object")) } else { Ok(Self(value)) }
+        match value.is_falsy() {
+            true => Err(corrupt(LOG, "?", &"a record is no object")),
+            false => Ok(Self::of_value(value)),
+        }
+    }
+
+    fn of_value(value: Value) -> Self {
+        Self { value, streams: Rc::default(), written: None }
+    }
+
+    /// The same, with what was written into it, so that it need not be read.
+    pub(super) fn remembering(self, events: &[RawEvent], expected: &Expectations<'_>) -> Self {
+        Self { written: Some(Rc::new((events.to_vec(), expectations(expected)))), ..self }
+    }
+
+    /// What was written into it, where that is known.
+    pub(super) fn written(&self) -> Option<&Written> {
+        self.written.as_deref()
     }
 
     /// A record of no event, behind a position.
@@ -191,11 +220,11 @@ impl Lying {
         let value = Object::new().unchecked_into::<Value>();
         value.set_p(number(head.next().get()));
         value.set_n(0.0);
-        Self(value)
+        Self::of_value(value)
     }
 
     pub(super) const fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
     /// Its key in the log.
@@ -210,32 +239,34 @@ impl Lying {
 
     /// Bytes of its text, about.
     pub(super) fn size(&self) -> usize {
-        self.0.t().dyn_ref::<js_sys::JsString>().map_or(0, |text| text.length() as usize)
+        self.value.t().dyn_ref::<js_sys::JsString>().map_or(0, |text| text.length() as usize)
     }
 
     /// The streams that it holds, each with the last version of it that it holds.
-    pub(super) fn streams(&self) -> Vec<(String, EventVersion)> {
-        let pairs = self.0.s().dyn_into::<Array>().unwrap_or_default();
-        let pairs = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok());
-        let pairs = pairs.filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_f64()?)));
-        pairs.map(|(stream, version)| (stream, EventVersion::new(version as u64))).collect()
+    pub(super) fn streams(&self) -> &[(String, EventVersion)] {
+        self.streams.get_or_init(|| {
+            let pairs = self.value.s().dyn_into::<Array>().unwrap_or_default();
+            let pairs = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok());
+            let pairs = pairs.filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_f64()?)));
+            pairs.map(|(stream, version)| (stream, EventVersion::new(version as u64))).collect()
+        })
     }
 
     /// The position of its first event.
     pub(super) fn first(&self) -> Result<Position, StoreError> {
-        let first = self.0.p().as_f64().ok_or_else(|| corrupt(LOG, "?", &"a record has no position"))?;
+        let first = self.value.p().as_f64().ok_or_else(|| corrupt(LOG, "?", &"a record has no position"))?;
         // A position is a whole number that a double holds.
         Ok(Position::new(first as u64))
     }
 
     /// How many events it holds.
     pub(super) fn count(&self) -> Result<u64, StoreError> {
-        self.0.n().as_f64().map(|count| count as u64).ok_or_else(|| self.corrupt("it has no count"))
+        self.value.n().as_f64().map(|count| count as u64).ok_or_else(|| self.corrupt("it has no count"))
     }
 
     /// Its text, its first position and how many events it holds.
     pub(super) fn parts(&self) -> Result<[JsValue; 3], StoreError> {
-        let (text, first, count) = (self.0.t(), self.first()?, self.count()?);
+        let (text, first, count) = (self.value.t(), self.first()?, self.count()?);
         if !text.is_string() {
             return Err(self.corrupt("it has no text"));
         }
@@ -244,11 +275,7 @@ impl Lying {
 
     /// The last version of a stream that it holds, if it holds the stream.
     pub(super) fn holds(&self, stream: &StreamId) -> Option<EventVersion> {
-        let pairs = self.0.s().dyn_into::<Array>().unwrap_or_default();
-        let name = JsValue::from_str(stream.as_str());
-        let pair = pairs.iter().filter_map(|pair| pair.dyn_into::<Array>().ok()).find(|it| it.get(0) == name);
-        let version = pair.and_then(|pair| pair.get(1).as_f64());
-        version.map(|version| EventVersion::new(version as u64))
+        self.streams().iter().find(|(name, _)| name == stream.as_str()).map(|(_, version)| *version)
     }
 
     /// The last version of a stream that it is found by.

@@ -114,9 +114,12 @@ impl<N, V> Default for Numbered<N, V> {
 
 impl<N: Clone + Eq + std::hash::Hash, V> Numbered<N, V> {
     pub(super) fn number(&mut self, name: &N, value: V) -> usize {
-        if let Some(number) = self.numbers.get(name) {
-            self.last[*number].1 = value;
-            return *number;
+        // Mostly it is the newest name that comes again.
+        let newest = self.last.last().is_some_and(|(last, _)| last == name);
+        let known = if newest { Some(self.last.len() - 1) } else { self.numbers.get(name).copied() };
+        if let Some(number) = known {
+            self.last[number].1 = value;
+            return number;
         }
         self.numbers.insert(name.clone(), self.last.len());
         self.last.push((name.clone(), value));

@@ -18,7 +18,7 @@ use crate::version::Position;
 /// So many events that are written at once are a record of the log.
 const LARGE: usize = 64;
 /// At so many events, transactions or bytes the tail is folded.
-const TAIL_EVENTS: u64 = 128;
+const TAIL_EVENTS: u64 = 256;
 const TAIL_RECORDS: usize = 256;
 const TAIL_BYTES: usize = 512 << 10;
 
@@ -93,7 +93,7 @@ impl Writing<'_> {
         let Some(head) = events.last().and_then(|event| event.place.position()) else { return Ok(()) };
         self.after.head = head;
         let record = match events.len() < LARGE {
-            true => Some(records::encode(events, expected)),
+            true => Some(records::encode(events, expected).remembering(events, expected)),
             false => None,
         };
         match record {
