@@ -1,11 +1,13 @@
 //! The one error of the crate: a variant per failure, a stable code per variant, the same on every side.
 
+use crate::event::json::quoted;
 use crate::event::{EventId, InvalidEventId, InvalidJson, InvalidName, InvalidStreamId, SpaceId};
 use crate::version::VersionConflict;
 
 /// Why a store, a sync or an endpoint could not do what it was asked.
 ///
-/// [`code`](Self::code) is stable: the same word here, in JavaScript (`error.code`) and on the wire.
+/// [`code`](Self::code) is stable: the same word here, in JavaScript (`error.code`) and on the wire. What is large is boxed:
+/// an error is copied wherever a function may fail, and in a client all of that is downloaded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -17,47 +19,31 @@ pub enum StoreError {
     InvalidBatch(String),
     /// A stream id is empty, too long, untrimmed or has a control character.
     #[error("invalid stream id: {0}")]
-    InvalidStreamId(#[from] InvalidStreamId),
+    InvalidStreamId(Box<InvalidStreamId>),
     /// An event type, user id, correlation id or space is empty, too long or has a control character.
     #[error("invalid name: {0}")]
-    InvalidName(#[from] InvalidName),
+    InvalidName(Box<InvalidName>),
     /// An event or commit id is not a UUIDv7.
     #[error("invalid id: {0}")]
-    InvalidEventId(#[from] InvalidEventId),
+    InvalidEventId(Box<InvalidEventId>),
     /// A payload or metadata cannot be carried as I-JSON.
     #[error("invalid payload: {0}")]
-    InvalidPayload(#[from] InvalidJson),
+    InvalidPayload(Box<InvalidJson>),
     /// A payload, an event's metadata or a batch is over its limit.
-    #[error("{what} is {size} {unit}; the limit is {limit}")]
-    PayloadTooLarge {
-        /// What is too large: `payload`, `metadata` or `batch`.
-        what: &'static str,
-        /// Its size.
-        size: usize,
-        /// What may be at most.
-        limit: usize,
-        /// The unit of both: `bytes` or `events`.
-        unit: &'static str,
-    },
+    #[error("{0}")]
+    PayloadTooLarge(Box<TooLarge>),
     /// An event id was written before with other content.
     #[error("event id {0} was written before with other content; give the new event an id of its own")]
-    EventIdReused(EventId),
+    EventIdReused(Box<EventId>),
     /// A stream would pass 2^53 - 1 events.
-    #[error("stream {0:?} would pass 2^53 - 1 events")]
+    #[error("stream {} would pass 2^53 - 1 events", quoted(.0))]
     VersionOverflow(String),
     /// A stored event cannot be decoded into the type that was asked for.
-    #[error("event {id} of type {event_type:?} cannot be decoded: {reason}")]
-    UndecodableEvent {
-        /// The event.
-        id: EventId,
-        /// Its type, as stored.
-        event_type: String,
-        /// What the decoder said.
-        reason: String,
-    },
+    #[error("{0}")]
+    UndecodableEvent(Box<UndecodableEvent>),
     /// An event that a read should start after is not in this store.
     #[error("event {0} is not in this store; start from a cursor or from the beginning")]
-    UnknownEvent(EventId),
+    UnknownEvent(Box<EventId>),
     /// The browser or the disk has no room for the write; what was there stays readable.
     #[error("no room left to write: {0}; free some, or ask for persistent storage")]
     QuotaExceeded(String),
@@ -113,6 +99,32 @@ pub enum StoreError {
     Internal(String),
 }
 
+/// What is over its limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is {size} {unit}; the limit is {limit}")]
+pub struct TooLarge {
+    /// What is too large: `payload`, `metadata`, `batch` or `body`.
+    pub what: &'static str,
+    /// Its size.
+    pub size: usize,
+    /// What may be at most.
+    pub limit: usize,
+    /// The unit of both: `bytes` or `events`.
+    pub unit: &'static str,
+}
+
+/// A stored event that cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {id} of type {} cannot be decoded: {reason}", quoted(event_type))]
+pub struct UndecodableEvent {
+    /// The event.
+    pub id: EventId,
+    /// Its type, as stored.
+    pub event_type: String,
+    /// What the decoder said.
+    pub reason: String,
+}
+
 impl StoreError {
     /// The stable code of this failure.
     pub const fn code(&self) -> &'static str {
@@ -123,10 +135,10 @@ impl StoreError {
             Self::InvalidName(_) => "INVALID_NAME",
             Self::InvalidEventId(_) => "INVALID_EVENT_ID",
             Self::InvalidPayload(_) => "INVALID_PAYLOAD",
-            Self::PayloadTooLarge { .. } => "PAYLOAD_TOO_LARGE",
+            Self::PayloadTooLarge(_) => "PAYLOAD_TOO_LARGE",
             Self::EventIdReused(_) => "EVENT_ID_REUSED",
             Self::VersionOverflow(_) => "VERSION_OVERFLOW",
-            Self::UndecodableEvent { .. } => "UNDECODABLE_EVENT",
+            Self::UndecodableEvent(_) => "UNDECODABLE_EVENT",
             Self::UnknownEvent(_) => "UNKNOWN_EVENT",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",
             Self::StorageUnavailable(_) => "STORAGE_UNAVAILABLE",
@@ -147,6 +159,24 @@ impl StoreError {
     }
 }
 
+macro_rules! from_boxed {
+    ($($error:ident)+) => {
+        $(impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::$error(Box::new(error))
+            }
+        })+
+    };
+}
+
+from_boxed!(InvalidStreamId InvalidName InvalidEventId UndecodableEvent);
+
+impl From<InvalidJson> for StoreError {
+    fn from(invalid: InvalidJson) -> Self {
+        Self::InvalidPayload(Box::new(invalid))
+    }
+}
+
 impl From<VersionConflict> for StoreError {
     fn from(conflict: VersionConflict) -> Self {
         Self::VersionConflict(conflict)
@@ -160,5 +190,8 @@ pub(crate) fn at_most(
     limit: usize,
     unit: &'static str,
 ) -> Result<(), StoreError> {
-    if size > limit { Err(StoreError::PayloadTooLarge { what, size, limit, unit }) } else { Ok(()) }
+    match size > limit {
+        true => Err(StoreError::PayloadTooLarge(TooLarge { what, size, limit, unit }.into())),
+        false => Ok(()),
+    }
 }

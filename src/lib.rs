@@ -20,7 +20,7 @@ pub mod version;
 #[cfg(target_family = "wasm")]
 mod wasm;
 
-pub use error::StoreError;
+pub use error::{StoreError, TooLarge, UndecodableEvent};
 pub use maybe::{MaybeSend, MaybeSync};
 
 /// The README's example in Rust is compiled and run.

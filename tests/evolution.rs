@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use eventcore_web::StoreError;
 use eventcore_web::event::{Event, EventToWrite, EventType, Json, JsonEvent, StreamId, Upcasters};
 use eventcore_web::store::memory::MemoryBackend;
 use eventcore_web::store::{
@@ -13,6 +12,7 @@ use eventcore_web::store::{
 };
 use eventcore_web::testing::block_on;
 use eventcore_web::version::ExpectedVersion::NoCheck;
+use eventcore_web::{StoreError, UndecodableEvent};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -189,7 +189,7 @@ fn upcasters_read_stored_events_of_every_earlier_version() {
     assert_eq!(payloads(&CachedEventStore::new(app, 10)), Ok(expected));
     // What lies in the store is untouched.
     let raw = payloads(&store::<JsonEvent>(&backend, Upcasters::new()));
-    assert!(matches!(raw, Err(StoreError::UndecodableEvent { .. })), "a release without upcasters: {raw:?}");
+    assert!(matches!(raw, Err(StoreError::UndecodableEvent(_))), "a release without upcasters: {raw:?}");
 }
 
 #[test]
@@ -197,11 +197,11 @@ fn an_event_of_a_newer_schema_is_an_error_that_says_so() {
     let backend = Arc::new(MemoryBackend::default());
     append(&store(&backend, to_v3()), v3_event());
     let old = payloads(&store::<v2::UserRegistered>(&backend, to_v2()));
-    let Err(StoreError::UndecodableEvent { reason, event_type, .. }) = old else {
+    let Err(StoreError::UndecodableEvent(undecodable)) = old else {
         panic!("a newer event was read: {old:?}")
     };
-    assert_eq!(event_type, "UserRegistered");
-    assert_eq!(reason, "its schema is 3, the newest known here is 2; update the app");
+    assert_eq!(undecodable.event_type, "UserRegistered");
+    assert_eq!(undecodable.reason, "its schema is 3, the newest known here is 2; update the app");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn an_upcaster_that_fails_names_the_event() {
     let id = block_on(plain.read_all_events(ReadOptions::default())).unwrap().events[0].id;
     let read = payloads(&store::<v3::UserRegistered>(&backend, to_v3()));
     let expected =
-        StoreError::UndecodableEvent { id, event_type: "UserRegistered".into(), reason: "no email".into() };
+        UndecodableEvent { id, event_type: "UserRegistered".into(), reason: "no email".into() }.into();
     assert_eq!(read, Err(expected));
 }
 
@@ -229,7 +229,7 @@ fn an_event_that_cannot_be_decoded_is_named_by_every_read_and_skipped_by_none() 
     let typed = store::<v1::UserRegistered>(&backend, Upcasters::new());
     let cached = CachedEventStore::new(typed.clone(), 10);
     let named = |error: StoreError| match error {
-        StoreError::UndecodableEvent { id, .. } => id,
+        StoreError::UndecodableEvent(event) => event.id,
         other => panic!("another error: {other}"),
     };
     assert_eq!(named(payloads(&typed).unwrap_err()), id);

@@ -78,7 +78,7 @@ async fn a_repeat_answers_with_the_first_result_and_other_content_is_refused() {
         store.write_events(note("s")).await?;
         assert_eq!(store.write_events(write()).await?, first, "whatever the version is now");
         let other = store.write_events(event("s", r#"{"n":2}"#, ExpectedVersion::NoCheck).with_id(id)).await;
-        assert_eq!(other, Err(StoreError::EventIdReused(id)));
+        assert_eq!(other, Err(StoreError::EventIdReused(id.into())));
         // The same id in another space is another event.
         let elsewhere = store.space(&SpaceId::try_new("elsewhere").unwrap());
         assert_eq!(elsewhere.write_events(write()).await?.positions, first.positions);
@@ -228,7 +228,7 @@ async fn what_a_process_remembers_is_never_taken_for_what_is_there() {
             let other = there.write_events(event(&new, "4", ExpectedVersion::NoStream)).await;
             assert_eq!(other.map_err(|error| error.code()), Err("VERSION_CONFLICT"), "{round}");
             let reused = there.write_events(event("else", "5", ExpectedVersion::NoCheck).with_id(id)).await;
-            assert_eq!(reused, Err(StoreError::EventIdReused(id)));
+            assert_eq!(reused, Err(StoreError::EventIdReused(id.into())));
             // A stream that is only looked at counts as much as one that is written.
             let guarded =
                 Batch::from(note("guarded")).with_precondition(stream(&new), ExpectedVersion::NoStream);

@@ -9,13 +9,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eventcore_web::StoreError;
 use eventcore_web::endpoint::{
     Answer, Endpoint, EndpointConfig, HEARTBEAT, MemorySpaces, PREAMBLE, Reply, Request, status_of,
 };
 use eventcore_web::event::{Commit, EventId, InvalidJson, Json, Limits, SpaceId, StreamId};
 use eventcore_web::protocol::{ErrorAnswer, EventsAnswer, PushAnswer, PushRequest, read_commit, read_push};
 use eventcore_web::testing::block_on;
+use eventcore_web::{StoreError, TooLarge, UndecodableEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -129,12 +129,17 @@ fn failures() -> Vec<StoreError> {
         StoreError::from("".parse::<StreamId>().unwrap_err()),
         StoreError::from(SpaceId::try_new("").unwrap_err()),
         StoreError::from("x".parse::<EventId>().unwrap_err()),
-        StoreError::InvalidPayload(invalid),
-        StoreError::PayloadTooLarge { what: "body", size: 20_000_000, limit: 16_777_216, unit: "bytes" },
-        StoreError::EventIdReused(id),
+        invalid.into(),
+        StoreError::PayloadTooLarge(Box::new(TooLarge {
+            what: "body",
+            size: 20_000_000,
+            limit: 16_777_216,
+            unit: "bytes",
+        })),
+        StoreError::EventIdReused(id.into()),
         StoreError::VersionOverflow("s".into()),
-        StoreError::UndecodableEvent { id, event_type: "Noted".into(), reason: text() },
-        StoreError::UnknownEvent(id),
+        UndecodableEvent { id, event_type: "Noted".into(), reason: text() }.into(),
+        StoreError::UnknownEvent(id.into()),
         StoreError::QuotaExceeded(text()),
         StoreError::StorageUnavailable(text()),
         StoreError::Overloaded(text()),

@@ -1,6 +1,6 @@
 // The binary form of a wasm module, as far as the tools read and write it.
 
-export const SECTIONS = { custom: 0, imports: 2, exports: 7, code: 10 };
+export const SECTIONS = { custom: 0, imports: 2, exports: 7, code: 10, data: 11 };
 const KINDS = { function: 0, table: 1, memory: 2, global: 3 };
 const HEADER = 8;
 

@@ -30,6 +30,12 @@ const WASM_FEATURES = [
   'sign-ext',
 ];
 
+/**
+ * Functions with one caller are inlined where they are small: else less repeats itself. What lies lowest in memory is
+ * the far end of the stack, so no address is below 1024 and none wraps around when a constant is added.
+ */
+const SHRINK = ['-Oz', '--low-memory-unused', '--one-caller-inline-max-function-size=50'];
+
 /** Apart from the library's own target folder, so that neither build makes the other start anew. */
 const TOOLS_DIR = 'target/tools';
 const TOOLS_PROFILE = 'wasm-test';
@@ -77,7 +83,7 @@ export async function buildModule(name) {
     writeFileSync(module, silencePanics(readFileSync(module)));
     const flags = WASM_FEATURES.map((feature) => `--enable-${feature}`);
     await step(`shrinking ${name}`, () =>
-      run(...npmProgram('binaryen', 'wasm-opt', ['-Oz', ...flags, module, '-o', `${module}.opt`])),
+      run(...npmProgram('binaryen', 'wasm-opt', [...SHRINK, ...flags, module, '-o', `${module}.opt`])),
     );
     renameSync(`${module}.opt`, module);
     shorten(work);

@@ -90,10 +90,10 @@ pub const fn status_of(error: &StoreError) -> u16 {
         StoreError::Forbidden(_) => 403,
         StoreError::VersionConflict(_) | StoreError::EventIdReused(_) | StoreError::EndpointReset(_) => 409,
         StoreError::SpaceErased(_) => 410,
-        StoreError::PayloadTooLarge { .. } => 413,
+        StoreError::PayloadTooLarge(_) => 413,
         StoreError::ProtocolUnsupported(_) => 426,
         StoreError::RateLimited { .. } => 429,
-        StoreError::UndecodableEvent { .. } | StoreError::StorageCorrupt(_) | StoreError::Internal(_) => 500,
+        StoreError::UndecodableEvent(_) | StoreError::StorageCorrupt(_) | StoreError::Internal(_) => 500,
         StoreError::QuotaExceeded(_)
         | StoreError::StorageUnavailable(_)
         | StoreError::Overloaded(_)

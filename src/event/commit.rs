@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, Utc};
 
-use super::json::{Encode, to_text};
+use super::json::{Encode, quoted, to_text};
 use super::{
     Batch, CommitId, CorrelationId, Digest, DigestBuilder, Event, EventId, EventMetadata, EventType,
     IdGenerator, Json, Limits, RawEvent, StreamId, Upcasters, time,
@@ -89,8 +89,8 @@ impl Commit {
         for event in batch.events {
             let id = event.id.unwrap_or_else(|| ids.next());
             let encoded = event.payload.encode().map_err(|error| match error {
-                super::payload::EncodeError::Json(invalid) => StoreError::InvalidPayload(invalid),
-                super::payload::EncodeError::Name(invalid) => StoreError::InvalidName(invalid),
+                super::payload::EncodeError::Json(invalid) => invalid.into(),
+                super::payload::EncodeError::Name(invalid) => invalid.into(),
                 unnamed @ super::payload::EncodeError::Unnamed => {
                     StoreError::InvalidBatch(unnamed.to_string())
                 }
@@ -123,12 +123,15 @@ impl Commit {
     ) -> Result<Self, StoreError> {
         let mut seen = HashSet::with_capacity(expectations.len());
         if let Some(twice) = expectations.iter().find(|expectation| !seen.insert(&expectation.stream_id)) {
-            return Err(StoreError::InvalidBatch(format!("stream {:?} is expected twice", twice.stream_id)));
+            return Err(StoreError::InvalidBatch(format!(
+                "stream {} is expected twice",
+                quoted(twice.stream_id.as_str())
+            )));
         }
         if let Some(event) = events.iter().find(|event| !seen.contains(&event.stream_id)) {
             return Err(StoreError::InvalidBatch(format!(
-                "nothing is expected of stream {:?}",
-                event.stream_id
+                "nothing is expected of stream {}",
+                quoted(event.stream_id.as_str())
             )));
         }
         Self::checked(id, events, expectations, limits, false)
@@ -262,5 +265,8 @@ fn expectations<'a>(
 }
 
 fn contradiction(stream_id: &StreamId, first: ExpectedVersion, later: ExpectedVersion) -> StoreError {
-    StoreError::InvalidBatch(format!("stream {stream_id:?} is expected to be {first}, then {later}"))
+    StoreError::InvalidBatch(format!(
+        "stream {} is expected to be {first}, then {later}",
+        quoted(stream_id.as_str())
+    ))
 }

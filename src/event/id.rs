@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::{Uuid, Variant};
 
 use super::clock;
-use super::json::{Decode, Encode, Read, Reader};
+use super::json::{Decode, Encode, Read, Reader, quoted};
 
 /// Why a text or a UUID is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEventId {
     /// Not 32 hexadecimal digits with hyphens between them. The text is cut after 64 characters.
-    #[error("{0:?} is not a UUID of the form 01234567-89ab-7def-8123-456789abcdef")]
+    #[error("{} is not a UUID of the form 01234567-89ab-7def-8123-456789abcdef", quoted(.0))]
     NotUuid(String),
     /// A UUID of another version or variant.
     #[error("{0} is a UUID, but not of version 7; take ids from EventId::new or a UUIDv7 library")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{Decode, Encode, Read, Reader};
+use super::json::{Decode, Encode, Read, Reader, quoted};
 
 /// The most characters that a name may have.
 pub(super) const MAX_CHARACTERS: usize = 255;
@@ -104,7 +104,7 @@ macro_rules! name {
 
         impl fmt::Debug for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "{:?}", &*self.0)
+                out.write_str(&quoted(&self.0))
             }
         }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{Decode, Encode, Read, Reader};
+use super::json::{Decode, Encode, Read, Reader, quoted};
 use super::name::{self, NameProblem};
 
 /// The name of a stream: events about one thing, in a space.
@@ -24,7 +24,7 @@ enum Text {
 
 /// Why a text is not a stream id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} {problem}")]
+#[error("{} {problem}", quoted(text))]
 pub struct InvalidStreamId {
     /// The text, cut after 64 characters.
     pub text: String,
@@ -135,7 +135,7 @@ impl fmt::Display for StreamId {
 
 impl fmt::Debug for StreamId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:?}", self.as_str())
+        out.write_str(&quoted(self.as_str()))
     }
 }
 

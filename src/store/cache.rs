@@ -171,7 +171,7 @@ impl<S: EventStore> EventStore for CachedEventStore<S> {
         let joined = match self.inner.read_streams(stream_ids, rest).await {
             Ok(read) => self.join(read, from, &options),
             // It may stand where the reader does not look.
-            Err(StoreError::UndecodableEvent { .. }) if !whole => None,
+            Err(StoreError::UndecodableEvent(_)) if !whole => None,
             Err(error) => return Err(error),
         };
         match joined {

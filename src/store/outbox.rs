@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
 use crate::error::StoreError;
+use crate::event::json::quoted;
 use crate::event::{Commit, CommitId, Expectation, Limits, NewEvent, Place, RawEvent, SpaceId, StreamId};
 use crate::version::{
     Cursor, EventVersion, ExpectedVersion, Known, Position, StreamConflict, VersionConflict,
@@ -84,7 +85,9 @@ pub(crate) fn is_attached(attached: Option<&SpaceId>, space: &SpaceId) -> Result
         None => Ok(false),
         Some(attached) if attached == space => Ok(true),
         Some(attached) => Err(StoreError::InvalidRequest(format!(
-            "this store is a replica of space {attached:?}; open another store for {space:?}"
+            "this store is a replica of space {}; open another store for {}",
+            quoted(attached.as_str()),
+            quoted(space.as_str())
         ))),
     }
 }

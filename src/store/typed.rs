@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, UndecodableEvent};
 use crate::event::json::Encode;
 use crate::event::{
     Batch, Commit, Event, EventMetadata, Json, JsonEvent, Limits, Place, RawEvent, StoredEvent, StreamEvents,
@@ -129,7 +129,7 @@ impl<B: Backend, E: Event> Store<B, E> {
             None => None,
             Some(After::Cursor(cursor)) => Some(Place::Confirmed(cursor.into())),
             Some(After::Event(id)) => {
-                Some(self.backend.locate(id).await?.ok_or(StoreError::UnknownEvent(id))?)
+                Some(self.backend.locate(id).await?.ok_or_else(|| StoreError::UnknownEvent(id.into()))?)
             }
         })
     }
@@ -181,11 +181,8 @@ fn decode_all<E: Event>(
 
 /// The app's event of a stored one, through the upcasters.
 pub(super) fn decode<E: Event>(upcasters: &Upcasters, raw: RawEvent) -> Result<StoredEvent<E>, StoreError> {
-    let undecodable = |reason: String| StoreError::UndecodableEvent {
-        id: raw.id,
-        event_type: raw.event_type.to_string(),
-        reason,
-    };
+    let undecodable =
+        |reason: String| UndecodableEvent { id: raw.id, event_type: raw.event_type.to_string(), reason };
     let metadata: EventMetadata = raw.metadata.to().map_err(|error| undecodable(error.to_string()))?;
     let latest = upcasters.latest(&raw.event_type);
     let payload = if metadata.schema_version == latest {

@@ -182,7 +182,7 @@ impl Admission {
         for event in commit.events() {
             match self.known.events.get(&event.id) {
                 Some(known) if event.is(known) => stored.push(known.clone()),
-                Some(_) => return Err(StoreError::EventIdReused(event.id)),
+                Some(_) => return Err(StoreError::EventIdReused(event.id.into())),
                 None => missing = Some(event.id),
             }
         }
@@ -192,7 +192,7 @@ impl Admission {
                 Ok(Some(result_of(first.commit_id, &stored)))
             }
             // Events of several commits, or of one in another order: this is not what was written.
-            (Some(first), _) => Err(StoreError::EventIdReused(first.id)),
+            (Some(first), _) => Err(StoreError::EventIdReused(first.id.into())),
         }
     }
 }

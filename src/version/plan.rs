@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EventVersion;
 use crate::error::StoreError;
-use crate::event::json::{self, Decode, Encode, Read, Reader, members};
+use crate::event::json::{self, Decode, Encode, Read, Reader, members, quoted};
 use crate::event::{Commit, StreamId};
 
 /// What a stream must look like before a write.
@@ -147,7 +147,11 @@ impl fmt::Display for VersionConflict {
         out.write_str("version conflict: ")?;
         for (number, StreamConflict { stream_id, expected, actual }) in self.streams.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
-            write!(out, "{comma}stream {stream_id:?} was expected {expected} and is at version {actual}")?;
+            write!(
+                out,
+                "{comma}stream {} was expected {expected} and is at version {actual}",
+                quoted(stream_id.as_str())
+            )?;
         }
         Ok(())
     }

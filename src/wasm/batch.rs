@@ -59,7 +59,7 @@ pub(super) type TextBatch = Batch<JsonEvent, Json>;
 /// Reads a batch.
 pub(super) fn read(text: &str) -> Result<TextBatch, StoreError> {
     let written: WrittenBatch = from_text(text).map_err(|fault| match fault {
-        Fault::Json(invalid) => StoreError::InvalidPayload(invalid),
+        Fault::Json(invalid) => invalid.into(),
         Fault::Message(message) => StoreError::InvalidBatch(message),
     })?;
     // A batch without any metadata is completed by its first event's id.

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::endpoint::{Answer, Endpoint, EndpointConfig, Grant, Live, Reply, Request, Right};
-use crate::error::StoreError;
+use crate::error::{StoreError, TooLarge};
 use crate::event::SpaceId;
 use crate::protocol;
 use crate::store::postgres::{Form, PostgresSpaces, Sql};
@@ -146,7 +146,8 @@ impl EndpointHost {
         let read = JsFuture::from(Promise::resolve(&reading)).await.map_err(|_| broken())?;
         if let Some(size) = read.as_f64() {
             let (what, size, unit) = ("body", size as usize, "bytes");
-            return Err(self.endpoint.refuse(&StoreError::PayloadTooLarge { what, size, limit, unit }));
+            let large = TooLarge { what, size, limit, unit };
+            return Err(self.endpoint.refuse(&StoreError::PayloadTooLarge(large.into())));
         }
         match read.as_string().as_deref() {
             Some("late") => Err(self.endpoint.too_slow(self.body_seconds.into())),

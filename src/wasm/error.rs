@@ -42,14 +42,17 @@ fn details(error: &StoreError) -> Option<String> {
     let object = Object::new(&mut out);
     match error {
         StoreError::VersionConflict(conflict) => object.member("streams", &conflict.streams),
-        StoreError::PayloadTooLarge { what, size, limit, unit } => {
-            object.member("what", what).member("size", size).member("limit", limit).member("unit", unit)
-        }
+        StoreError::PayloadTooLarge(large) => object
+            .member("what", &large.what)
+            .member("size", &large.size)
+            .member("limit", &large.limit)
+            .member("unit", &large.unit),
         StoreError::InvalidPayload(invalid) => object.member("path", &invalid.path),
-        StoreError::EventIdReused(id) | StoreError::UnknownEvent(id) => object.member("eventId", id),
-        StoreError::UndecodableEvent { id, event_type, reason } => {
-            object.member("eventId", id).member("eventType", event_type).member("reason", reason)
-        }
+        StoreError::EventIdReused(id) | StoreError::UnknownEvent(id) => object.member("eventId", &**id),
+        StoreError::UndecodableEvent(event) => object
+            .member("eventId", &event.id)
+            .member("eventType", &event.event_type)
+            .member("reason", &event.reason),
         StoreError::SchemaTooNew { found, known } => object.member("found", found).member("known", known),
         StoreError::RateLimited { retry_after_ms } => object.member("retryAfterMs", retry_after_ms),
         _ => return None,

@@ -4,7 +4,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::EventType;
-use crate::event::json::{Decode, Read, Reader, from_text};
+use crate::event::json::{Decode, Read, Reader, from_text, quoted};
 use crate::store::{After, ReadOptions, SubscriptionOptions};
 use crate::version::{Cursor, EventVersion};
 
@@ -35,7 +35,7 @@ impl Decode for Options {
             "streamPrefix" => String::decode(reader).map(|it| options.stream_prefix = Some(it)),
             "confirmedOnly" => bool::decode(reader).map(|it| options.confirmed_only = Some(it)),
             "buffer" => usize::decode(reader).map(|it| options.buffer = Some(it)),
-            _ => reader.fail(&format_args!("unknown option {name:?}")),
+            _ => reader.fail(&format_args!("unknown option {}", quoted(name))),
         })?;
         Ok(options)
     }

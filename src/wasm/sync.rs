@@ -107,7 +107,7 @@ impl Host for JsHost {
 fn reason(thrown: JsValue) -> String {
     match thrown.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),
-        None => thrown.as_string().unwrap_or_else(|| format!("{thrown:?}")),
+        None => thrown.as_string().unwrap_or_else(|| "what was thrown is no error".into()),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use read::{Decode, Fault, Read, Reader, from_text};
 pub(crate) use text::order;
 #[cfg(all(target_family = "wasm", feature = "client"))]
 pub(crate) use write::array;
-pub(crate) use write::{Object, to_text};
+pub(crate) use write::{Object, quoted, to_text};
 
 /// JSON text that obeys the rules of [`Reason`]; cheap to clone, without white space around it.
 ///
@@ -75,7 +75,7 @@ pub enum Reason {
     #[error("a string has half of a surrogate pair; make it well formed, or send bytes as base64")]
     LoneSurrogate,
     /// A key twice in one object: readers disagree on which counts.
-    #[error("the key {0:?} is there twice in one object; keep one")]
+    #[error("the key {} is there twice in one object; keep one", quoted(.0))]
     DuplicateKey(String),
     /// More arrays and objects around a value than [`MAX_DEPTH`].
     #[error("nested deeper than {limit} levels; flatten it, or send the inner part as a string")]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::scan::{Rules, Scanner};
 use super::text::unescaped;
+use super::write::quoted;
 use super::{InvalidJson, Json};
 
 /// The reader knows what is wrong.
@@ -162,7 +163,7 @@ impl<'a> Reader<'a> {
         let text = self.text()?;
         match words.iter().position(|word| *word == text) {
             Some(number) => Ok(number),
-            None => self.fail(&format_args!("unknown word {text:?}")),
+            None => self.fail(&format_args!("unknown word {}", quoted(&text))),
         }
     }
 
@@ -243,7 +244,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn required<T: Decode>(&mut self, place: Option<T>, name: &str) -> Read<T> {
         match place.or_else(T::absent) {
             Some(value) => Ok(value),
-            None => self.fail(&format_args!("lacks {name:?}")),
+            None => self.fail(&format_args!("lacks {}", quoted(name))),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::text::{CITED, hex, order, plain, unescaped};
-use super::{InvalidJson, Reason, number};
+use super::{InvalidJson, Reason, number, quoted};
 
 /// How many arrays and objects may be nested: as many as `serde_json` decodes.
 pub const MAX_DEPTH: usize = 127;
@@ -388,7 +388,7 @@ fn within(mut invalid: Box<InvalidJson>, segment: &str) -> Box<InvalidJson> {
 #[cold]
 fn within_key(invalid: Box<InvalidJson>, key: &str) -> Box<InvalidJson> {
     let name: String = unescaped(key).take(CITED).collect();
-    let plain =
-        !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || character == '_');
-    within(invalid, &if plain { format!(".{name}") } else { format!("[{name:?}]") })
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
+    let plain = !name.is_empty() && name.bytes().all(is_plain);
+    within(invalid, &if plain { format!(".{name}") } else { format!("[{}]", quoted(&name)) })
 }

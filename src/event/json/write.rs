@@ -20,6 +20,11 @@ pub(crate) fn to_text(value: &dyn Encode) -> String {
     out
 }
 
+/// A text in quotes, for an error to cite. `{:?}` does the same with tables of all of Unicode.
+pub(crate) fn quoted(text: &str) -> String {
+    to_text(&text)
+}
+
 /// An object that is being written.
 pub(crate) struct Object<'a>(&'a mut String);
 

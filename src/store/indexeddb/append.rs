@@ -186,8 +186,8 @@ impl Inner {
         runs: &[Vec<Commit>],
     ) -> Result<Known, StoreError> {
         let commits = || runs.iter().flatten();
-        let streams = commits().flat_map(Commit::expectations).map(|expectation| &expectation.stream_id);
-        let mut heads = self.heads(transaction, seen, streams).await?;
+        let mut streams = commits().flat_map(Commit::expectations).map(|expectation| &expectation.stream_id);
+        let mut heads = self.heads(transaction, seen, &mut streams).await?;
         for (stream, head) in &mut heads {
             *head = outbox.heads.get(stream).copied().unwrap_or(*head);
         }

@@ -7,7 +7,6 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use futures_util::future::try_join_all;
 use idb::KeyRange;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbCursor;
@@ -18,7 +17,7 @@ use super::records::{self, Lying, stream_key};
 use super::schema::{BY_STREAM, LOG, OUTBOX, TAIL};
 use super::state::State;
 use super::tail::{self, Next, Own, Seen};
-use super::transaction::{Answer, Transaction};
+use super::transaction::{self, Answer, Transaction};
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, Place, RawEvent, StreamId};
 use crate::store::{OutboxCommit, outbox};
@@ -230,11 +229,11 @@ impl Inner {
     }
 
     /// The confirmed versions of streams.
-    pub(super) async fn heads<'a>(
+    pub(super) async fn heads(
         &self,
         transaction: &Transaction,
         seen: &Rc<Seen>,
-        streams: impl Iterator<Item = &'a StreamId>,
+        streams: &mut dyn Iterator<Item = &StreamId>,
     ) -> Result<HashMap<StreamId, EventVersion>, StoreError> {
         let mut heads = HashMap::new();
         let mut unknown = Vec::new();
@@ -255,7 +254,7 @@ impl Inner {
         if !seen.state.folded.is_zero() {
             let answers = unknown.iter().map(|stream| last_entry(transaction, stream));
             let answers = answers.collect::<Result<Vec<_>, _>>()?;
-            for (stream, cursor) in unknown.iter().zip(try_join_all(answers).await?) {
+            for (stream, cursor) in unknown.iter().zip(transaction::all(answers).await?) {
                 heads.insert(stream.clone(), version_at(&cursor)?);
             }
         }
@@ -293,7 +292,7 @@ impl Inner {
             waiting.extend(page);
         }
         let streams = waiting.iter().flat_map(|(_, waiting)| waiting.commit.events());
-        let heads = self.heads(transaction, seen, streams.map(|event| &event.stream_id)).await?;
+        let heads = self.heads(transaction, seen, &mut streams.map(|event| &event.stream_id)).await?;
         let outbox = Rc::new(Outbox::of(waiting, &heads));
         let mut cache = self.cache.borrow_mut();
         if cache.is_at(seen) {

@@ -28,7 +28,7 @@ pub(super) fn thrown(value: &JsValue) -> StoreError {
 pub(super) fn failed(error: Error) -> StoreError {
     match cause(&error) {
         Some(value) => thrown(&value),
-        None => StoreError::Internal(error.to_string()),
+        None => StoreError::Internal("IndexedDB did what it never does".into()),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn unavailable(error: Error) -> StoreError {
     match (name.as_deref(), cause) {
         (Some("QuotaExceededError"), Some(value)) => thrown(&value),
         (_, Some(value)) if !value.is_undefined() => StoreError::StorageUnavailable(describe(&value)),
-        _ => StoreError::StorageUnavailable(format!("{error}; is there IndexedDB here?")),
+        _ => StoreError::StorageUnavailable("there is no IndexedDB here, or it answers with nothing".into()),
     }
 }
 
@@ -79,7 +79,7 @@ fn cause(error: &Error) -> Option<JsValue> {
 fn describe(value: &JsValue) -> String {
     match (property(value, "name"), property(value, "message")) {
         (Some(name), Some(message)) => format!("{name}: {message}"),
-        _ => format!("{value:?}"),
+        _ => value.as_string().unwrap_or_else(|| "what was thrown is no error".into()),
     }
 }
 

@@ -33,6 +33,7 @@ use js_sys::Function;
 
 use super::backend::{Backend, FeedSlice, Query, StreamSlice};
 use crate::error::StoreError;
+use crate::event::json::quoted;
 use crate::event::{Commit, EventId, IdGenerator, Place, StreamId};
 use crate::version::Outcome;
 
@@ -70,7 +71,10 @@ impl std::str::FromStr for Durability {
     fn from_str(name: &str) -> Result<Self, StoreError> {
         let known = [Self::Strict, Self::Relaxed].into_iter().find(|durability| durability.name() == name);
         known.ok_or_else(|| {
-            StoreError::InvalidRequest(format!("durability is \"strict\" or \"relaxed\", not {name:?}"))
+            StoreError::InvalidRequest(format!(
+                "durability is \"strict\" or \"relaxed\", not {}",
+                quoted(name)
+            ))
         })
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{FutureExt, try_join_all};
 use idb::KeyRange;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -19,7 +19,7 @@ use super::records::{Lying, Record, moment, number};
 use super::schema::{BY_MOMENT, LOG};
 use super::streams::Reading;
 use super::tail::Seen;
-use super::transaction::{Answer, Transaction};
+use super::transaction::{self, Answer, Transaction};
 use crate::error::StoreError;
 use crate::event::{EventId, Place, RawEvent, StreamId};
 use crate::store::{FeedSlice, Query, StreamSlice};
@@ -41,14 +41,14 @@ impl Inner {
         let readings = readings.collect::<Result<Vec<_>, _>>()?;
         let seen = self.see(&transaction).await?;
         let outbox = self.pending(&transaction, &seen, query).await?;
-        let heads = self.heads(&transaction, &seen, streams.iter()).await?;
+        let heads = self.heads(&transaction, &seen, &mut streams.iter()).await?;
         let slices = readings.into_iter().map(|reading| {
             let packed = packed.map(|packed| {
                 let of_stream = Array::new();
                 packed.push(&of_stream);
                 of_stream
             });
-            reading.slice(&seen, &outbox, &heads, Page::new(query, packed))
+            reading.slice(&seen, &outbox, &heads, Page::new(query, packed)).boxed_local()
         });
         try_join_all(slices).await
     }
@@ -136,7 +136,7 @@ impl Inner {
                 let range = KeyRange::only(&number(*moment).into()).map_err(failed)?;
                 Ok(Answer::of(index.get_all_keys(Some(range.into()), None).map_err(failed)?))
             });
-            for answer in try_join_all(answers.collect::<Result<Vec<_>, StoreError>>()?).await? {
+            for answer in transaction::all(answers.collect::<Result<_, StoreError>>()?).await? {
                 let some = answer.unchecked_into::<Array>().into_iter();
                 keys.extend(some.filter_map(|key| key.as_f64()).map(|key| key as u64));
             }
@@ -177,5 +177,5 @@ pub(super) async fn values_at(
     keys: &[JsValue],
 ) -> Result<Vec<JsValue>, StoreError> {
     let answers = keys.iter().map(|key| transaction.get(LOG, key)).collect::<Result<Vec<_>, _>>()?;
-    try_join_all(answers).await
+    transaction::all(answers).await
 }

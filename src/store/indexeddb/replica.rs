@@ -88,8 +88,8 @@ impl Replica for IndexedDbBackend {
         let there: HashSet<CommitId> = outbox.commits().map(Commit::id).collect();
         let count = rewrites.iter().filter(|(id, _)| there.contains(id)).count();
         let touched = outbox.commits().flat_map(Commit::expectations);
-        let touched = touched.map(|expectation| &expectation.stream_id);
-        let confirmed = self.0.heads(&writing.transaction, &writing.before, touched).await?;
+        let mut touched = touched.map(|expectation| &expectation.stream_id);
+        let confirmed = self.0.heads(&writing.transaction, &writing.before, &mut touched).await?;
         let confirmed = |stream: &StreamId| confirmed.get(stream).copied().unwrap_or_default();
         let waiting = outbox.waiting.iter().map(|(_, waiting)| waiting);
         for (at, changed) in outbox::rewritten(waiting, rewrites, confirmed) {

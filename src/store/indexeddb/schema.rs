@@ -20,6 +20,7 @@ use super::state::{STATE, State};
 use super::tail;
 use super::transaction::Answer;
 use crate::error::StoreError;
+use crate::event::json::quoted;
 
 /// The schema that this version writes.
 pub(super) const SCHEMA: u32 = 3;
@@ -172,7 +173,8 @@ fn checked(name: &str, database: Database) -> Result<IdbDatabase, StoreError> {
     if let Some(lacking) = STORES.iter().find(|store| !stores.iter().any(|there| there == *store)) {
         database.close();
         return Err(StoreError::StorageCorrupt(format!(
-            "database {name:?} lacks the object store {lacking:?}"
+            "database {} lacks the object store {lacking}",
+            quoted(name)
         )));
     }
     Ok(database.into())
@@ -191,7 +193,7 @@ async fn too_new(name: &str) -> StoreError {
 }
 
 fn in_use(name: &str) -> StoreError {
-    StoreError::StorageUnavailable(format!("another tab keeps database {name:?} open; close it"))
+    StoreError::StorageUnavailable(format!("another tab keeps database {} open; close it", quoted(name)))
 }
 
 /// Resolves some time after a request is blocked by other connections; never, where it is not.

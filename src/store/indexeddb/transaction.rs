@@ -251,6 +251,15 @@ impl Answer {
     }
 }
 
+/// What requests that are under way will answer, in their order.
+pub(super) async fn all(answers: Vec<Answer>) -> Result<Vec<JsValue>, StoreError> {
+    let mut values = Vec::with_capacity(answers.len());
+    for answer in answers {
+        values.push(answer.await?);
+    }
+    Ok(values)
+}
+
 impl Future for Answer {
     type Output = Result<JsValue, StoreError>;
 

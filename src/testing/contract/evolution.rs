@@ -74,7 +74,7 @@ pub(super) async fn an_event_of_a_newer_schema_is_named<F: StoreFactory>(factory
     let write = note(&A, NoCheck, 1).with_metadata(metadata);
     let written = store.write_events(write).await.must("a write")?;
     let names = |what: &str, answer: Result<(), StoreError>| match answer {
-        Err(StoreError::UndecodableEvent { id, .. }) if id == written.event_ids[0] => Ok(()),
+        Err(StoreError::UndecodableEvent(event)) if event.id == written.event_ids[0] => Ok(()),
         other => Err(format!("{what} of an event of a newer schema answered {other:?}, not its name")),
     };
     names("a read", store.read_stream(&A, ReadOptions::default()).await.map(drop))?;
