@@ -19,7 +19,13 @@ import type {
 import { client } from './load/client.js';
 import { type Packed, unpackFeed, unpackStream } from './records.js';
 import { type DatabaseOptions, deleteDatabase, listDatabases, openDatabase } from './store/databases.js';
-import { exportEvents, type ImportResult, importEvents, type TransferOptions } from './store/export.js';
+import {
+  type ExportOptions,
+  exportEvents,
+  type ImportResult,
+  importEvents,
+  type TransferOptions,
+} from './store/export.js';
 import { readSnapshot, writeSnapshot } from './store/snapshots.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
@@ -238,8 +244,10 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   /**
    * Every event, as NDJSON: a header, a line for each event as it is stored, and a last line. It is read as it is
    * consumed.
+   *
+   * @throws StorageCorrupt where something is damaged, but with `onDamage`, which gets out what is sound.
    */
-  export(options: TransferOptions = {}): ReadableStream<Uint8Array> {
+  export(options: ExportOptions = {}): ReadableStream<Uint8Array> {
     return exportEvents(this.#inner, options);
   }
 
@@ -254,7 +262,10 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     return importEvents(this.#writer, source, options);
   }
 
-  /** Walks the log: positions without a gap, versions without holes, every record readable; names what is damaged. */
+  /**
+   * Walks the log: positions without a gap, versions without holes, every record as it was written and every stream
+   * found where it is; then what waits. Names what is damaged.
+   */
   verify(options: WaitOptions = {}): Promise<Verification> {
     return verify(this.#inner, options.signal);
   }

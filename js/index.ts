@@ -13,9 +13,10 @@ export {
 } from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
 export type { DatabaseOptions } from './store/databases.js';
-export type { ImportResult, TransferOptions, TransferProgress } from './store/export.js';
+export type { ExportOptions, ImportResult, TransferOptions, TransferProgress } from './store/export.js';
+export type { Damage } from './store/sound.js';
 export type { StoreStats } from './store/stats.js';
-export type { Damage, Verification } from './store/verify.js';
+export type { Verification } from './store/verify.js';
 export { partitionedStreamId } from './stream-id.js';
 export type { EventSubscription } from './subscription.js';
 export { Sync } from './sync.js';

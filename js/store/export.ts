@@ -4,6 +4,7 @@ import { abortable } from '../abort.js';
 import { errorOf, rethrown } from '../errors.js';
 import type { FeedPage, StoredEvent } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
+import { type Damage, restOf, soundEvents } from './sound.js';
 import type { Writer } from './writer.js';
 
 /** How an export or import goes on, and how it is ended. */
@@ -12,6 +13,15 @@ export interface TransferOptions {
   onProgress?: (progress: TransferProgress) => void;
   /** Ends it, with the signal's reason. */
   signal?: AbortSignal;
+}
+
+/** How an export goes on, and what it does where something is damaged. */
+export interface ExportOptions extends TransferOptions {
+  /**
+   * Called for each damage; the export goes on behind it. Versions behind it are counted anew, so that what is sound
+   * can be imported into another store. Without it an export fails where something is damaged.
+   */
+  onDamage?: (damage: Damage) => void;
 }
 
 /** Events so far, and of how many; an export counts those that were there when it began. */
@@ -41,7 +51,7 @@ interface Header {
 }
 
 /** The events as they are stored, confirmed ones first; what is pending is as it is when the end is reached. */
-export function exportEvents(inner: LocalStore, options: TransferOptions): ReadableStream<Uint8Array> {
+export function exportEvents(inner: LocalStore, options: ExportOptions): ReadableStream<Uint8Array> {
   const lines = exported(inner, options);
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>(
@@ -59,31 +69,64 @@ export function exportEvents(inner: LocalStore, options: TransferOptions): Reada
   );
 }
 
-async function* exported(inner: LocalStore, options: TransferOptions): AsyncGenerator<string, void, void> {
+async function* exported(inner: LocalStore, options: ExportOptions): AsyncGenerator<string, void, void> {
   const { cursor: head, pendingEvents } = JSON.parse(await rethrown(inner.state()));
   const total = head + pendingEvents;
   yield ndjson([{ format: FORMAT, version: VERSION, events: total }]);
-  let after = 0;
+  const { onDamage, onProgress, signal } = options;
   let events = 0;
+  for await (const page of onDamage ? sound(inner, onDamage, signal) : whole(inner, signal)) {
+    if (page.length === 0) continue;
+    events += page.length;
+    yield ndjson(page);
+    onProgress?.({ events, total });
+  }
+  yield ndjson([{ end: events }]);
+}
+
+type Pages = AsyncGenerator<StoredEvent[], void, void>;
+
+async function* whole(inner: LocalStore, signal: AbortSignal | undefined): Pages {
+  let after = 0;
   for (let pending = false; ; ) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     // What is pending is read together with what was confirmed meanwhile, so that nothing is missed between.
     const selection = pending
       ? { after, maxEvents: 2 ** 32 - 1 }
       : { after, confirmedOnly: true, maxEvents: PAGE };
-    const page = JSON.parse(
-      await abortable(rethrown(inner.readAllEvents(selection)), options.signal),
-    ) as FeedPage;
+    const page = JSON.parse(await abortable(rethrown(inner.readAllEvents(selection)), signal)) as FeedPage;
     after = page.cursor;
-    events += page.events.length;
-    if (page.events.length > 0) {
-      yield ndjson(page.events);
-      options.onProgress?.({ events, total });
-    }
-    if (pending) break;
+    yield page.events;
+    if (pending) return;
     pending = page.complete;
   }
-  yield ndjson([{ end: events }]);
+}
+
+/** What can be read, with versions as if nothing else had been there. */
+async function* sound(
+  inner: LocalStore,
+  onDamage: (damage: Damage) => void,
+  signal: AbortSignal | undefined,
+): Pages {
+  const versions = new Map<string, number>();
+  const counted = (event: StoredEvent): StoredEvent => {
+    const version = (versions.get(event.streamId) ?? 0) + 1;
+    versions.set(event.streamId, version);
+    return { ...event, version };
+  };
+  let after = 0;
+  let rest = await restOf(inner, signal);
+  while (after < rest.head) {
+    const { head } = rest;
+    for await (const events of soundEvents(inner, { after, head }, onDamage, signal)) {
+      yield events.map(counted);
+    }
+    after = head;
+    // Until what waits, and what it stands on, are of one moment.
+    rest = await restOf(inner, signal);
+  }
+  for (const message of rest.damage) onDamage({ after, through: after, message });
+  yield rest.pending.map(counted);
 }
 
 /**

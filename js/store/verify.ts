@@ -1,19 +1,11 @@
-// Walking the whole log: is every position there, every version of every stream, and each record as it was written?
+// Walking the whole log: is every position there, every version of every stream, each record as it was written, and
+// is each stream found where it is?
 
 import { abortable } from '../abort.js';
-import { rethrown, StorageCorrupt } from '../errors.js';
-import type { FeedPage, StoredEvent } from '../events.js';
+import { rethrown } from '../errors.js';
+import type { StoredEvent, StreamEvents } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
-
-/** Something in the log that is not as it was written. */
-export interface Damage {
-  /** Behind this position of the feed. */
-  after: number;
-  /** Up to this one: `readAllEvents({ after: through })` goes on behind the damage. */
-  through: number;
-  /** What is wrong, and where it lies. */
-  message: string;
-}
+import { type Damage, restOf, soundEvents } from './sound.js';
 
 /** What a walk through the log found. */
 export interface Verification {
@@ -26,90 +18,104 @@ export interface Verification {
   damage: Damage[];
 }
 
-/** Events that are read at a time. */
-const PAGE = 1_000;
+/** Streams that are looked up at a time. */
+const STREAMS = 256;
 
 /** Reads everything, page by page, and goes on behind what is damaged. */
 export async function verify(inner: LocalStore, signal?: AbortSignal): Promise<Verification> {
   const walk = new Walk();
-  const read = async (selection: object) => {
-    signal?.throwIfAborted();
-    return JSON.parse(await abortable(rethrown(inner.readAllEvents(selection)), signal)) as FeedPage;
-  };
-  const { cursor: head } = await rethrown(inner.state()).then(JSON.parse);
-  while (walk.at < head) {
-    try {
-      const page = await read({ after: walk.at, confirmedOnly: true, maxEvents: PAGE });
-      for (const event of page.events) walk.confirmed(event);
-      walk.to(page.cursor);
-    } catch (error) {
-      walk.pass(error);
-    }
+  const head = await headOf(inner);
+  for await (const events of soundEvents(inner, { after: 0, head }, (damage) => walk.pass(damage), signal)) {
+    for (const event of events) walk.confirmed(event);
   }
-  try {
-    const page = await read({ after: head, maxEvents: 2 ** 32 - 1 });
-    for (const event of page.events) walk.pending(event);
-  } catch (error) {
-    walk.pass(error);
-  }
+  // Where records cannot be read, neither can their streams be looked up.
+  if (walk.isSound) await lookUp(inner, walk, head, signal);
+  const rest = await restOf(inner, signal);
+  for (const message of rest.damage) walk.note(message);
+  for (const event of rest.pending) walk.waits(event, rest.head === head);
   return walk.found();
 }
 
+/** Holds what the log holds of each stream against what is found by the stream's id. */
+async function lookUp(
+  inner: LocalStore,
+  walk: Walk,
+  head: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const known = [...walk.versions.keys()];
+  const others: StreamEvents[] = [];
+  for (let at = 0; at < known.length; at += STREAMS) {
+    signal?.throwIfAborted();
+    const ids = known.slice(at, at + STREAMS);
+    const selection = { backwards: true, maxEvents: 1, confirmedOnly: true };
+    const streams = JSON.parse(await abortable(rethrown(inner.readStreams(ids, selection)), signal));
+    for (const stream of streams as StreamEvents[]) {
+      const versions = [stream.version, stream.events[0]?.version];
+      if (versions.some((version) => version !== walk.versions.get(stream.streamId))) others.push(stream);
+    }
+  }
+  // Where something was confirmed meanwhile, streams may have gone on.
+  const isAsItWas = (await headOf(inner)) === head;
+  for (const { streamId, version } of others) {
+    const last = walk.versions.get(streamId) ?? 0;
+    if (isAsItWas || version < last) {
+      walk.note(`stream ${JSON.stringify(streamId)} is found up to version ${version}; the log has ${last}`);
+    }
+  }
+}
+
+async function headOf(inner: LocalStore): Promise<number> {
+  return (JSON.parse(await rethrown(inner.state())) as { cursor: number }).cursor;
+}
+
 class Walk {
-  at = 0;
+  /** The last version of each stream. */
+  readonly versions = new Map<string, number>();
   readonly #damage: Damage[] = [];
-  readonly #versions = new Map<string, number>();
+  #at = 0;
   #events = 0;
   #pending = 0;
 
+  get isSound(): boolean {
+    return this.#damage.length === 0;
+  }
+
   confirmed(event: StoredEvent): void {
-    const expected = this.at + 1;
-    if (event.position !== expected) {
-      this.#note(`position ${expected} is missing; ${event.position} follows`);
-    }
-    this.at = event.position ?? expected;
+    const expected = this.#at + 1;
+    if (event.position !== expected) this.note(`position ${expected} is missing; ${event.position} follows`);
+    this.#at = event.position ?? expected;
     this.#events += 1;
-    this.#version(event);
+    this.#version(event, !this.isSound);
   }
 
-  pending(event: StoredEvent): void {
-    // What was confirmed after the walk began is not its concern.
-    if (event.position !== null) return;
+  /** Goes on behind damage. */
+  pass(damage: Damage): void {
+    this.#damage.push(damage);
+    this.#at = damage.through;
+  }
+
+  /** A pending event; it may stand on what was confirmed after the walk, which is not its concern. */
+  waits(event: StoredEvent, isAsItWas: boolean): void {
     this.#pending += 1;
-    this.#version(event);
+    this.#version(event, !isAsItWas || !this.isSound);
   }
 
-  to(cursor: number): void {
-    this.at = Math.max(this.at, cursor);
-  }
-
-  /** Goes on one position behind a failure of the storage; any other is thrown. */
-  pass(error: unknown): void {
-    if (!(error instanceof StorageCorrupt)) throw error;
-    let known = this.#damage.at(-1);
-    if (known?.message !== error.message) known = this.#note(error.message);
-    this.at += 1;
-    known.through = this.at;
+  note(message: string): void {
+    this.#damage.push({ after: this.#at, through: this.#at, message });
   }
 
   found(): Verification {
-    const [events, pending, streams] = [this.#events, this.#pending, this.#versions.size];
+    const [events, pending, streams] = [this.#events, this.#pending, this.versions.size];
     return { events, pending, streams, damage: this.#damage };
   }
 
-  #version({ streamId, version }: StoredEvent): void {
-    const expected = (this.#versions.get(streamId) ?? 0) + 1;
-    // Where something was damaged, events are missing that are named already.
-    const explained = this.#damage.length > 0 && version > expected;
-    if (version !== expected && !explained) {
-      this.#note(`stream ${JSON.stringify(streamId)} goes from version ${expected - 1} to ${version}`);
+  /** Versions have no holes, but for those of events that are known to be missing here. */
+  #version({ streamId, version }: StoredEvent, mayLack: boolean): void {
+    const expected = (this.versions.get(streamId) ?? 0) + 1;
+    if (version !== expected && !(mayLack && version > expected)) {
+      this.note(`stream ${JSON.stringify(streamId)} goes from version ${expected - 1} to ${version}`);
     }
-    this.#versions.set(streamId, version);
-  }
-
-  #note(message: string): Damage {
-    const damage = { after: this.at, through: this.at, message };
-    this.#damage.push(damage);
-    return damage;
+    this.versions.set(streamId, version);
   }
 }

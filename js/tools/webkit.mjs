@@ -66,6 +66,41 @@ export async function launchWebKit() {
   }
 }
 
+/**
+ * A page in WebKit without its driver, under which it keeps everything in memory: here storage is in a folder, and the
+ * page does what its own scripts say. Answers with how it is ended.
+ * @param {string} url @param {string} folder
+ */
+export async function openWebKitPage(url, folder) {
+  const programs = await requireBrowser('webkit');
+  const display = await startDisplay(programs.display);
+  const places = { XDG_DATA_HOME: folder, XDG_CACHE_HOME: folder, XDG_CONFIG_HOME: folder };
+  const child = spawn(programs.browser, [url], {
+    stdio: 'ignore',
+    detached: true,
+    env: environment(display.name, places),
+  });
+  const gone = new Promise((resolve) => child.once('close', resolve));
+  const kill = () => {
+    process.off('exit', kill);
+    killGroup(child.pid);
+    display.kill();
+  };
+  process.once('exit', kill);
+  return async () => {
+    kill();
+    await gone;
+  };
+}
+
+const environment = (display, more = {}) => ({
+  ...process.env,
+  DISPLAY: display,
+  // Its sandbox needs what containers and root do not have.
+  WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
+  ...more,
+});
+
 /** A display that nobody sees, under a number that is free. */
 async function startDisplay(program) {
   const child = spawn(program, ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], {
@@ -85,12 +120,7 @@ async function startDriver(program, display) {
   const child = spawn(program, [`--port=${port}`], {
     stdio: 'ignore',
     detached: true,
-    env: {
-      ...process.env,
-      DISPLAY: display,
-      // Its sandbox needs what containers and root do not have.
-      WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
-    },
+    env: environment(display),
   });
   let gone = false;
   child.once('exit', () => {

@@ -149,6 +149,13 @@ impl LocalStore {
         promise(async move { Ok(to_text(&store.backend().state().await.map_err(to_js)?)) })
     }
 
+    /// What waits and can be read, and what beside the log cannot, as JSON.
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn salvage(&self) -> Promise {
+        let store = self.share();
+        promise(async move { Ok(to_text(&store.backend().salvage().await.map_err(to_js)?)) })
+    }
+
     /// A sync of this store, not running yet; `config` is JSON.
     pub fn sync(&self, config: &str, host: SyncHost) -> Result<SyncHandle, JsValue> {
         SyncHandle::over(Arc::clone(self.backend()), config, host).map_err(to_js)

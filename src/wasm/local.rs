@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
-use crate::store::indexeddb::IndexedDbBackend;
+use crate::store::indexeddb::{IndexedDbBackend, Salvage};
 use crate::store::memory::MemoryBackend;
 use crate::store::{
     Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
@@ -80,6 +80,18 @@ impl LocalBackend {
                 outcomes.into_iter().map(|run| run.and_then(one)).collect()
             }
             Err(error) => vec![Err(error); count],
+        }
+    }
+
+    /// What waits and can be read, and what beside the log cannot.
+    pub(super) async fn salvage(&self) -> Result<Salvage, StoreError> {
+        match self {
+            Self::Memory(log, _) => {
+                let query = Query { after: Some(Place::Pending(0)), ..Query::default() };
+                let FeedSlice { head, events: pending, .. } = log.read_feed(&query).await?;
+                Ok(Salvage { head, pending, damage: Vec::new() })
+            }
+            Self::IndexedDb(log) => log.salvage().await,
         }
     }
 

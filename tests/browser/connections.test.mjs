@@ -1,14 +1,16 @@
 // Connections: which database they are to, who is in the way, and what happens when the browser ends one.
 
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import { before, test } from 'node:test';
+import { freshNames, loadPackage } from '../support/package-page.mjs';
 import { inEachBrowser, nothingFailed, openPage } from '../support/pages.mjs';
 
 /** What hangs is broken. */
 const TIMEOUT = { timeout: 300_000 };
 
-const load = (page) =>
-  page.evaluate(async () => {
+const load = async (page) => {
+  await loadPackage(page);
+  await page.evaluate(() => {
     /** The page's connections, in the order in which they were opened. */
     const connections = [];
     const { open } = IDBFactory.prototype;
@@ -18,16 +20,7 @@ const load = (page) =>
       return request;
     };
     globalThis.connections = connections;
-    globalThis.EventStore = (await import('/index.js')).EventStore;
-    globalThis.write = async (store) => {
-      const event = { streamId: 's', type: 'Noted', payload: {}, expectedVersion: 'noCheck' };
-      return (await store.writeEvents([event])).positions.last;
-    };
-    globalThis.fails = (work) =>
-      work.then(
-        () => 'nothing',
-        (error) => error.code ?? String(error),
-      );
+    globalThis.write = async (store) => (await store.writeEvents([noted('s')])).positions.last;
     /** Closes the newest connection as a browser does. */
     globalThis.lose = () => {
       const database = connections.at(-1);
@@ -45,17 +38,15 @@ const load = (page) =>
         request.onsuccess = () => resolve(request.result);
       });
   });
+};
 
 inEachBrowser(
   '',
   (world) => {
-    let count = 0;
-    let name;
+    const name = freshNames('connection');
     let page;
-    beforeEach(() => {
+    before(() => {
       page = world.page;
-      count += 1;
-      name = `connection-${count}`;
     });
 
     test('a connection that the browser closes is opened again, and followers go on', TIMEOUT, async () => {
@@ -74,7 +65,7 @@ inEachBrowser(
         const { damage } = await store.verify();
         await store.close();
         return { seen, damage };
-      }, name);
+      }, name());
       assert.deepEqual(seen, { seen: [1, 1, true, 2, 2, true, 3, 3, true, 4, 4], damage: [] });
     });
 
@@ -99,9 +90,34 @@ inEachBrowser(
           const position = await write(again);
           await again.close();
           return { codes, position };
-        }, name);
+        }, name());
         const code = 'STORAGE_UNAVAILABLE';
         assert.deepEqual(seen, { codes: [code, code, code], position: 2 });
+      },
+    );
+
+    test(
+      'what is answered after the loss of its connection does not speak for the next',
+      TIMEOUT,
+      async () => {
+        const seen = await page.evaluate(async (name) => {
+          const store = await EventStore.open(name);
+          const { transaction } = IDBDatabase.prototype;
+          const seen = [await write(store)];
+          for (let loss = 0; loss < 5; loss += 1) {
+            IDBDatabase.prototype.transaction = function (...args) {
+              IDBDatabase.prototype.transaction = transaction;
+              // Its requests are made, and not answered yet.
+              queueMicrotask(() => globalThis.lose());
+              return transaction.apply(this, args);
+            };
+            const { version } = await store.readStream('s');
+            seen.push(version, await write(store));
+          }
+          await store.close();
+          return seen;
+        }, name());
+        assert.deepEqual(seen, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6]);
       },
     );
 
@@ -124,7 +140,7 @@ inEachBrowser(
         const { events, damage } = await store.verify();
         await store.close();
         return { codes: [...codes], damage, lost: done - events };
-      }, name);
+      }, name());
       assert.deepEqual(seen.damage, []);
       assert.ok(seen.lost <= 0, `${seen.lost} acknowledged events are gone`);
       assert.deepEqual(
@@ -141,7 +157,7 @@ inEachBrowser(
           await write(globalThis.store);
           globalThis.following = globalThis.store.subscribe({ after: 1 });
           globalThis.next = globalThis.following.next();
-        }, name);
+        }, name());
         const opened = () => page.evaluate(() => globalThis.connections.length);
         const before = await opened();
         await internals.goto('chrome://indexeddb-internals');
@@ -158,7 +174,7 @@ inEachBrowser(
         await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
         // An empty store in the place of the lost one would be taken for it.
         assert.equal(await page.evaluate(async () => (await globalThis.ended).code), 'STORAGE_UNAVAILABLE');
-        assert.deepEqual(await page.evaluate((name) => EventStore.list(name), name), []);
+        assert.deepEqual(await page.evaluate((name) => EventStore.list(name), name()), []);
         await internals.close();
       });
     }
@@ -183,13 +199,13 @@ inEachBrowser(
         const [left, ofA] = [await EventStore.list('b:'), await EventStore.list('a:')];
         await Promise.all([plain.close(), b.close()]);
         return { heads, names, position: event.position, lost, left, ofA };
-      }, name);
+      }, name());
       assert.deepEqual(seen, {
         heads: [1, 2, 1],
         names: [true, true, true],
         position: 1,
         lost: 'CLOSED',
-        left: [`b:${name}`],
+        left: [`b:${name()}`],
         ofA: [],
       });
     });
@@ -203,7 +219,7 @@ inEachBrowser(
         const block = () =>
           other.evaluate(async (name) => {
             globalThis.old = await globalThis.block(name, 1);
-          }, name);
+          }, name());
         const unblock = () => other.evaluate(() => globalThis.old.close());
         const begin = (work) =>
           page.evaluate(
@@ -216,13 +232,13 @@ inEachBrowser(
                   (error) => resolve(String(error)),
                 );
               }),
-            [name, work],
+            [name(), work],
           );
         await block();
         assert.equal(await begin('delete'), 'blocked');
         await unblock();
         await page.evaluate(() => globalThis.done);
-        assert.deepEqual(await page.evaluate((name) => EventStore.list(name), name), []);
+        assert.deepEqual(await page.evaluate((name) => EventStore.list(name), name()), []);
 
         await other.evaluate(async (name) => {
           const { open } = indexedDB;
@@ -238,7 +254,7 @@ inEachBrowser(
             request.onerror = () => reject(request.error);
             request.onsuccess = () => resolve(request.result);
           });
-        }, name);
+        }, name());
         assert.equal(await begin('open'), 'blocked');
         await unblock();
         const written = await page.evaluate(async () => {
@@ -260,7 +276,7 @@ inEachBrowser(
           const ended = await deleting.catch((error) => error === reason);
           blocked.close();
           return ended;
-        }, name);
+        }, name());
         assert.equal(called, true);
         await other.close();
       },

@@ -1,14 +1,15 @@
 // Projections that a store keeps: opened again without folding the log anew, and never upon another log.
 
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import { test } from 'node:test';
+import { freshNames, loadPackage } from '../support/package-page.mjs';
 import { inEachBrowser, nothingFailed } from '../support/pages.mjs';
 
-const load = (page) =>
-  page.evaluate(async () => {
-    const { EventStore, Projection } = await import('/index.js');
+const load = async (page) => {
+  await loadPackage(page);
+  await page.evaluate(() => {
     /** Counts by stream, in a map, which JSON could not carry; and counts how often it folded. */
-    const open = async (store, options = {}) => {
+    globalThis.open = async (store, options = {}) => {
       const folded = { events: 0 };
       const projection = await Projection.open(store, 'counts', {
         initial: new Map(),
@@ -20,27 +21,15 @@ const load = (page) =>
       });
       return { projection, folded };
     };
-    const write = (store, count, streamId = 's') =>
-      store.writeEvents(
-        Array.from({ length: count }, () => ({
-          streamId,
-          type: 'Counted',
-          payload: {},
-          expectedVersion: 'noCheck',
-        })),
-      );
-    Object.assign(globalThis, { EventStore, Projection, open: open, write });
+    globalThis.write = (store, count, streamId = 's') =>
+      store.writeEvents(Array.from({ length: count }, () => noted(streamId)));
   });
+};
 
 inEachBrowser(
   '',
   (world) => {
-    let count = 0;
-    let name;
-    beforeEach(() => {
-      count += 1;
-      name = `snapshots-${count}`;
-    });
+    const name = freshNames('snapshots');
 
     test('a projection goes on over a reload where its snapshot was written', async () => {
       const first = await world.page.evaluate(async (name) => {
@@ -55,7 +44,7 @@ inEachBrowser(
         await projection.catchUp(store);
         await store.close();
         return { tooFew: tooFew ?? null, folded: folded.events };
-      }, name);
+      }, name());
       assert.deepEqual(first, { tooFew: null, folded: 157 });
       await world.page.reload();
       await load(world.page);
@@ -76,7 +65,7 @@ inEachBrowser(
           saved: [...saved.projection.state],
           changed: changed.projection.state.size,
         };
-      }, name);
+      }, name());
       assert.deepEqual(second, {
         resumed: [['s', 150]],
         state: [
@@ -121,7 +110,7 @@ inEachBrowser(
           shorter: shorter.projection.state.size,
           longer: [...longer.projection.state],
         };
-      }, name);
+      }, name());
       assert.deepEqual(seen, { deleted: null, removed: null, shorter: 0, longer: [['another', 30]] });
     });
 
@@ -142,7 +131,7 @@ inEachBrowser(
         await store.close();
         const closed = await store.readSnapshot('value').catch((error) => error.code);
         return { refused, isWoken, at: value.at.getTime(), has: value.list[0].has(1), closed };
-      }, name);
+      }, name());
       assert.deepEqual(seen, {
         refused: 'INVALID_REQUEST',
         isWoken: false,

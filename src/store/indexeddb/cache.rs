@@ -48,7 +48,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    fn of(waiting: Vec<(u64, OutboxCommit)>, confirmed: &HashMap<StreamId, EventVersion>) -> Self {
+    pub(super) fn of(waiting: Vec<(u64, OutboxCommit)>, confirmed: &HashMap<StreamId, EventVersion>) -> Self {
         let mut outbox = Self { waiting, ..Self::default() };
         let head = |stream: &StreamId| confirmed.get(stream).copied().unwrap_or_default();
         outbox.count(outbox::pending_events(outbox.commits(), head));

@@ -1,4 +1,6 @@
-//! A checksum of a record's text, against damage, not against anybody: cheap enough to be made with every write.
+//! A checksum of a text, against damage, not against anybody: cheap enough to be made with every write.
+
+use crate::event::json::Encode;
 
 /// Odd, so that multiplying by it loses nothing: 2^64 divided by the golden ratio.
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -14,4 +16,26 @@ pub(super) fn of(text: &str) -> u32 {
         sum ^= sum >> 32;
     }
     sum as u32
+}
+
+/// The member that a sealed object ends with.
+const SEAL: &str = ",\"sum\":";
+
+/// The text of a JSON object of some members, with the checksum of what it was before as its last.
+pub(super) fn sealed(mut object: String) -> String {
+    object.pop();
+    let sum = of(&object);
+    object.push_str(SEAL);
+    sum.encode(&mut object);
+    object.push('}');
+    object
+}
+
+/// Whether an object is as it was when it was sealed; one that never was is of an older version. (No string has the
+/// member in it, since its quotes would be escaped.)
+pub(super) fn holds(object: &str) -> bool {
+    match object.rsplit_once(SEAL) {
+        Some((before, _)) => sealed([before, "}"].concat()) == object,
+        None => true,
+    }
 }

@@ -26,8 +26,10 @@ pub(super) struct Connection {
 enum State {
     /// It was used since it was opened.
     Proven,
-    /// It was opened again, and not used yet: what was known of the database may be true no longer.
+    /// It was opened again: what was known of the database may be true no longer.
     Reopened,
+    /// That was forgotten, and the connection was of no use yet.
+    Tried,
     /// The browser ended it; it is being opened again.
     Lost,
 }
@@ -65,16 +67,22 @@ impl Connection {
         loop {
             self.signals.check()?;
             match self.state.get() {
-                State::Proven => return Ok(false),
-                State::Reopened => return Ok(true),
+                State::Proven | State::Tried => return Ok(false),
+                State::Reopened => {
+                    self.state.set(State::Tried);
+                    return Ok(true);
+                }
                 State::Lost => self.signals.changed.listen().await,
             }
         }
     }
 
-    /// A transaction was answered: the connection works.
+    /// A transaction was answered: the connection works, unless the transaction is of the one before, which may be
+    /// answered after the loss.
     pub(super) fn proven(&self) {
-        self.state.set(State::Proven);
+        if self.state.get() == State::Tried {
+            self.state.set(State::Proven);
+        }
     }
 
     /// Ends it when the transactions that are under way are complete.

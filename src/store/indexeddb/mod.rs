@@ -17,6 +17,7 @@ mod read;
 mod records;
 mod replica;
 mod rows;
+mod salvage;
 mod schema;
 mod snapshots;
 mod state;
@@ -41,6 +42,7 @@ use append::Queue;
 use cache::Cache;
 use channel::Channel;
 use connection::Connection;
+pub(crate) use salvage::Salvage;
 use transaction::Transaction;
 #[cfg(feature = "contract")]
 use write::Look;
@@ -138,7 +140,7 @@ impl IndexedDbBackend {
             queue: RefCell::default(),
             signals,
         };
-        let seen = inner.see(&inner.begin_read().await?).await?;
+        let seen = inner.look(&inner.begin_read().await?).await?;
         if let Some(clock) = seen.state.clock {
             inner.ids.resume(clock);
         }

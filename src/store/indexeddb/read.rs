@@ -39,7 +39,7 @@ impl Inner {
         let transaction = self.begin_read().await?;
         let readings = streams.iter().map(|stream| Reading::begin(&transaction, stream, query));
         let readings = readings.collect::<Result<Vec<_>, _>>()?;
-        let seen = self.see(&transaction).await?;
+        let seen = self.look(&transaction).await?;
         let outbox = self.pending(&transaction, &seen, query).await?;
         let heads = self.heads(&transaction, &seen, &mut streams.iter()).await?;
         let slices = readings.into_iter().map(|reading| {
@@ -64,7 +64,7 @@ impl Inner {
         let is_forwards = !query.backwards && !matches!(query.after, Some(Place::Pending(_)));
         // Asked for together with the tail.
         let window = is_forwards.then(|| Window::first(&transaction, query, after.unwrap_or_default()));
-        let seen = self.see(&transaction).await?;
+        let seen = self.look(&transaction).await?;
         let outbox = self.pending(&transaction, &seen, query).await?;
         let mut page = Page::new(query, packed.cloned());
         if query.from_version > EventVersion::ZERO.next() || query.to_version < EventVersion::MAX {
@@ -97,7 +97,7 @@ impl Inner {
 
     pub(super) async fn locate(&self, id: EventId) -> Result<Option<Place>, StoreError> {
         let transaction = self.begin_read().await?;
-        let seen = self.see(&transaction).await?;
+        let seen = self.look(&transaction).await?;
         let outbox = self.outbox(&transaction, &seen).await?;
         if let Some(pending) = outbox.events.iter().find(|event| event.id == id) {
             return Ok(Some(pending.place));

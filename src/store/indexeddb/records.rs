@@ -234,7 +234,7 @@ impl Lying {
 
     /// The position of its last event.
     pub(super) fn last(&self) -> Result<Position, StoreError> {
-        Ok(Position::new(self.first()?.get() + self.count()? - 1))
+        Ok(Position::new((self.first()?.get() + self.count()?).saturating_sub(1)))
     }
 
     /// Bytes of its text, about.
@@ -311,23 +311,24 @@ pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(Js
 
 /// Reads what `getAll` on the outbox answered: commits with their numbers.
 pub(super) fn waiting(values: JsValue) -> Result<Vec<(u64, OutboxCommit)>, StoreError> {
-    let values = values.unchecked_into::<Array>().into_iter();
-    let read = |value: JsValue| {
-        let value = value.unchecked_into::<Value>();
-        let Some(key) = Some(&value).filter(|value| !value.is_falsy()).and_then(|value| value.p().as_f64())
-        else {
-            return Err(corrupt(OUTBOX, "?", &"a commit has no number"));
-        };
-        let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &(key as u64).to_string(), fault);
-        let text = value.text().map_err(|fault| corrupt(&fault))?;
-        let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
-        let refused: Option<Refusal> = match value.parked().as_string() {
-            None => None,
-            Some(text) => Some(from_text(&text).map_err(|fault| corrupt(&fault))?),
-        };
-        Ok((key as u64, OutboxCommit { commit, refused }))
+    values.unchecked_into::<Array>().into_iter().map(waiting_commit).collect()
+}
+
+/// Reads a waiting commit, with its number.
+pub(super) fn waiting_commit(value: JsValue) -> Result<(u64, OutboxCommit), StoreError> {
+    let value = value.unchecked_into::<Value>();
+    let Some(key) = Some(&value).filter(|value| !value.is_falsy()).and_then(|value| value.p().as_f64())
+    else {
+        return Err(corrupt(OUTBOX, "?", &"a commit has no number"));
     };
-    values.map(read).collect()
+    let corrupt = |fault: &dyn std::fmt::Display| corrupt(OUTBOX, &(key as u64).to_string(), fault);
+    let text = value.text().map_err(|fault| corrupt(&fault))?;
+    let commit: Commit = read_commit(&text, &Limits::NONE).map_err(|error| corrupt(&error))?;
+    let refused: Option<Refusal> = match value.parked().as_string() {
+        None => None,
+        Some(text) => Some(from_text(&text).map_err(|fault| corrupt(&fault))?),
+    };
+    Ok((key as u64, OutboxCommit { commit, refused }))
 }
 
 /// A commit from its events and expectations, as they lay in a log that was never synced.

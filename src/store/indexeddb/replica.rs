@@ -24,7 +24,7 @@ const PAGE: u32 = 128;
 impl Replica for IndexedDbBackend {
     async fn state(&self) -> Result<ReplicaState, StoreError> {
         let transaction = self.0.begin_read().await?;
-        Ok(self.0.see(&transaction).await?.state.clone().replica())
+        Ok(self.0.look(&transaction).await?.state.clone().replica())
     }
 
     async fn attach(&self, space: &SpaceId) -> Result<(), StoreError> {

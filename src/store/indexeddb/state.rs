@@ -2,6 +2,7 @@
 
 use wasm_bindgen::prelude::*;
 
+use super::checksum;
 use super::records::corrupt;
 use super::schema::TAIL;
 use crate::error::StoreError;
@@ -54,6 +55,9 @@ impl State {
     pub(super) fn read(key: f64, value: &JsValue) -> Result<Self, StoreError> {
         let fault = |fault: &dyn std::fmt::Display| corrupt(TAIL, &(key as u64).to_string(), fault);
         let text = value.as_string().ok_or_else(|| fault(&"it has no state"))?;
+        if !checksum::holds(&text) {
+            return Err(fault(&"its state is not the one that was written"));
+        }
         from_text(&text).map_err(|error| fault(&error))
     }
 
@@ -72,7 +76,7 @@ impl State {
     }
 
     pub(super) fn write(&self) -> String {
-        to_text(self)
+        checksum::sealed(to_text(self))
     }
 
     /// Counts a commit that waits.

@@ -21,6 +21,7 @@ use super::schema::TAIL;
 use super::state::State;
 use crate::error::StoreError;
 use crate::event::now_millis;
+use crate::version::Position;
 
 /// How long a fence stays, in milliseconds.
 const FENCE_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -112,6 +113,33 @@ impl Seen {
             }
         }
         Ok((seen, is_all))
+    }
+
+    /// What all records of the tail say of the state themselves, where the last one's is damaged: enough to read by,
+    /// and nothing to write on top of.
+    pub(super) fn salvaged(values: Vec<JsValue>) -> Result<Self, StoreError> {
+        let mut seen = Self::default();
+        for value in values {
+            let record = Lying::of(value)?;
+            if record.value().fence().as_f64().is_some() {
+                continue;
+            }
+            if let Ok(state) = State::read(0.0, &record.value().state()) {
+                seen.state = state;
+            }
+            // One without an event stands behind the last.
+            seen.state.head = record.last()?;
+            if record.count()? > 0 {
+                seen.records.push(record);
+            }
+        }
+        // What is folded is taken out of the tail, so that what is there is not.
+        let first = seen.records.first().map(Lying::first).transpose()?;
+        let folded = first.map(|first| Position::new(first.get().saturating_sub(1)));
+        seen.state.folded = folded.unwrap_or(seen.state.head);
+        // Whether anything waits is to be looked for.
+        seen.state.pending_commits = seen.state.pending_commits.max(1);
+        Ok(seen)
     }
 
     /// Whether the next record may be added without looking, by a connection whose own last one is this.
