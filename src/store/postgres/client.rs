@@ -42,7 +42,8 @@ pub struct Statement<'a> {
     pub params: &'a [&'a str],
     /// The parameters behind them: arrays of the types that the SQL gives them.
     pub arrays: &'a [Array<'a>],
-    /// Whether it does not matter if it fails: then it has no rows.
+    /// Whether it does not matter if it fails, so that nobody waits for it: it has no rows. Such a statement stands behind
+    /// those that matter.
     pub optional: bool,
 }
 
@@ -108,10 +109,10 @@ pub trait SqlNotifications: MaybeSend {
 /// not be lent again before that is undone.
 pub trait SqlSession: MaybeSend {
     /// Runs statements in order, sent together where the client can; each sees what those before it did.
-    /// Answers with the rows of each.
+    /// Answers with the rows of each, [optional](Statement::optional) ones aside.
     ///
     /// # Errors
-    /// What the first statement that failed says, [optional](Statement::optional) ones aside. Those behind it may have run.
+    /// What the first of them that failed says. Those behind it may have run.
     fn run(
         &mut self,
         statements: &[Statement<'_>],

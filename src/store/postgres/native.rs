@@ -156,18 +156,20 @@ impl NativeSession {
             let ready = connection.prepare_cached(statement.sql).await;
             prepared.push(ready.map_err(|error| of_server(&error, false))?);
         }
+        let (needed, optional): (Vec<_>, Vec<_>) =
+            statements.iter().zip(&prepared).partition(|(statement, _)| !statement.optional);
         // All are sent before the first is answered: a query is sent when its future is first polled.
-        let answers = join_all(statements.iter().zip(&prepared).map(|(statement, prepared)| async move {
-            let texts = statement.params.iter().map(|param| param as &(dyn ToSql + Sync));
-            let arrays = statement.arrays.iter().map(|array| array as &(dyn ToSql + Sync));
-            connection.query(prepared, &texts.chain(arrays).collect::<Vec<_>>()).await
-        }));
+        let sent = |(statement, prepared)| query(connection, statement, prepared);
+        let (needed, told) = (needed.into_iter().map(sent), optional.into_iter().map(sent));
+        let (needed, told) = (join_all(needed), join_all(told));
+        let answers = match select(pin!(needed), pin!(told)).await {
+            // Nobody waits for what does not matter: it goes on while the caller does.
+            Either::Left((answers, _)) => answers,
+            Either::Right((_, needed)) => needed.await,
+        };
         let mut results = Vec::with_capacity(statements.len());
-        for (statement, rows) in statements.iter().zip(answers.await) {
-            let rows = match rows {
-                Err(_) if statement.optional => Vec::new(),
-                rows => rows.map_err(|error| of_server(&error, false))?,
-            };
+        for rows in answers {
+            let rows = rows.map_err(|error| of_server(&error, false))?;
             results.push(rows.iter().map(values).collect::<Result<_, _>>()?);
         }
         Ok(results)
@@ -185,6 +187,16 @@ impl Drop for NativeSession {
         // Taken out of the pool and closed: PostgreSQL undoes what was not committed.
         drop(Object::take(connection));
     }
+}
+
+async fn query(
+    connection: &Client,
+    statement: &Statement<'_>,
+    prepared: &tokio_postgres::Statement,
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let texts = statement.params.iter().map(|param| param as &(dyn ToSql + Sync));
+    let arrays = statement.arrays.iter().map(|array| array as &(dyn ToSql + Sync));
+    connection.query(prepared, &texts.chain(arrays).collect::<Vec<_>>()).await
 }
 
 fn values(row: &tokio_postgres::Row) -> Result<Row, SqlError> {
