@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::http::App;
 use super::stop::Stop;
 
 /// How long to wait after a connection could not be accepted: the process may have no file left for it.
@@ -37,11 +36,11 @@ impl Default for ConnectionLimits {
 }
 
 /// Serves until `stop` is said, and then finishes the requests that are under way.
-pub(super) async fn serve(listener: TcpListener, app: Router, limits: ConnectionLimits, mut stop: Stop) {
+pub(super) async fn serve(listener: TcpListener, app: App, limits: ConnectionLimits, mut stop: Stop) {
     let free = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head);
-    let (app, open) = (TowerToHyperService::new(app), GracefulShutdown::new());
+    let open = GracefulShutdown::new();
     loop {
         let accepted = async {
             let permit = Arc::clone(&free).acquire_owned().await;
@@ -63,7 +62,7 @@ pub(super) async fn serve(listener: TcpListener, app: Router, limits: Connection
         let app = app.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            app.call(request)
+            app.service(&request).call(request)
         });
         let connection = open.watch(http.serve_connection(io(stream, peer), service));
         tokio::spawn(async move {

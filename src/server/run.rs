@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::store::postgres::PostgresConfig;
 
 use super::cors::AllowedOrigins;
-use super::http::{Access, router};
+use super::http::{Access, App};
 use super::keys::InvalidKeys;
 use super::listen::{ConnectionLimits, serve};
 use super::metrics::Watched;
@@ -88,7 +88,7 @@ pub async fn run(
     let access = Access { origins, verifier, rate, body_time };
     let pool = Arc::clone(&spaces);
     let watched = Watched { pool: Some(Box::new(move || pool.pool())) };
-    let app = router(Endpoint::new(spaces, endpoint), access, watched, stopped.clone());
+    let app = App::new(Endpoint::new(spaces, endpoint), access, watched, stopped.clone());
     ready(address);
     let late = async {
         stop.await;
