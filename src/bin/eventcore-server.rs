@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use eventcore_web::server::{LogFormat, Options, run};
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match serve().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("eventcore-server: {error}");
@@ -16,8 +15,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+fn start() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::read()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(options.threads()).enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let (filter, format) = options.log();
     let log =
         tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(std::io::stderr);
