@@ -1,21 +1,10 @@
 // The store: what an app opens, writes to, reads from and follows.
 
-/// <reference lib="esnext.disposable" preserve="true" />
-
 import { abortable, type WaitOptions } from './abort.js';
+import { BaseStore } from './base-store.js';
 import { Codec, type PayloadOptions } from './codec.js';
 import { type EventCoreError, rethrown, typed } from './errors.js';
-import type {
-  AnyEvents,
-  Batch,
-  EventToWrite,
-  FeedPage,
-  ReadOptions,
-  StreamEvents,
-  SubscribeOptions,
-  WriteOptions,
-  WriteResult,
-} from './events.js';
+import type { AnyEvents, FeedPage, ReadOptions, StreamEvents } from './events.js';
 import { client } from './load/client.js';
 import { type Packed, unpackFeed, unpackStream } from './records.js';
 import { type DatabaseOptions, deleteDatabase, listDatabases, openDatabase } from './store/databases.js';
@@ -30,8 +19,6 @@ import { readSnapshot, writeSnapshot } from './store/snapshots.js';
 import { persist, type StoreStats, stats } from './store/stats.js';
 import { type Verification, verify } from './store/verify.js';
 import { Writer } from './store/writer.js';
-import { StreamReader } from './stream-reader.js';
-import { type EventSubscription, subscription } from './subscription.js';
 import { Sync } from './sync.js';
 import type { SyncOptions } from './sync-options.js';
 import type { EventsOf, Schemas } from './validators.js';
@@ -49,7 +36,7 @@ export interface OpenOptions<M extends object = AnyEvents> extends PayloadOption
 }
 
 /** A store of events. */
-export class EventStore<M extends object = AnyEvents> extends StreamReader<M> implements AsyncDisposable {
+export class EventStore<M extends object = AnyEvents> extends BaseStore<M> {
   /** The name that it was opened under. */
   readonly name: string;
   readonly #inner: LocalStore;
@@ -60,11 +47,13 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   readonly #database: string | null;
 
   private constructor(name: string, inner: LocalStore, options: OpenOptions<M>, database: string | null) {
-    super();
+    const codec = new Codec<M>(options);
+    const writer = new Writer(inner);
+    super(inner, codec, (batch, signal) => writer.write(batch, signal));
     this.name = name;
     this.#inner = inner;
-    this.#codec = new Codec(options);
-    this.#writer = new Writer(inner);
+    this.#codec = codec;
+    this.#writer = writer;
     this.#database = database;
   }
 
@@ -137,28 +126,6 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     return abortable(persist(), options.signal);
   }
 
-  /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
-  newId(): string {
-    return this.#inner.newId();
-  }
-
-  /**
-   * Writes events, all of them or none.
-   *
-   * @throws VersionConflict with every stream that is not as expected; InvalidBatch, InvalidPayload and others
-   * before anything is written; EventIdReused; QuotaExceeded.
-   */
-  async writeEvents(
-    events: readonly EventToWrite<M>[] | Batch<M>,
-    options: WriteOptions = {},
-  ): Promise<WriteResult> {
-    options.signal?.throwIfAborted();
-    const encoded = this.#codec.encode(events);
-    const batch = typeof encoded === 'string' ? encoded : await encoded;
-    options.signal?.throwIfAborted();
-    return this.#writer.write(batch, options.signal);
-  }
-
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
@@ -188,15 +155,6 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
     const events = this.#codec.decode(cut === undefined ? confirmed.concat(page.events) : confirmed);
     page.events = events instanceof Promise ? await events : events;
     return cut === undefined ? page : { ...page, cursor: cut, complete: false };
-  }
-
-  /**
-   * Follows the feed: first what is there, then what comes, each event once and in order. A pending event is
-   * delivered when it is written, and not again when it is confirmed.
-   */
-  subscribe(options: SubscribeOptions<M> = {}): EventSubscription<M> {
-    const { signal, ...selection } = options;
-    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#codec.decode(events), signal);
   }
 
   /**
@@ -274,10 +232,5 @@ export class EventStore<M extends object = AnyEvents> extends StreamReader<M> im
   async close(): Promise<void> {
     for (const sync of this.#syncs) sync.stop();
     this.#inner.close();
-  }
-
-  /** As {@link close}, at the end of a block with `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -6,7 +6,7 @@ import { rethrown } from './errors.js';
 import type { AnyEvents, StoredEvent } from './events.js';
 
 /** A module's subscription. */
-interface Subscription {
+export interface Subscription {
   /** The next events as a JSON array, or nothing once it is closed. */
   next(): Promise<string | undefined>;
   close(): void;

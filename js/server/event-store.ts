@@ -1,22 +1,11 @@
 // The event store in PostgreSQL, for code of the server's that reads and writes events itself.
 
 import { abortable, type WaitOptions } from '../abort.js';
+import { BaseStore } from '../base-store.js';
 import { Codec, type PayloadOptions } from '../codec.js';
 import { rethrown } from '../errors.js';
-import type {
-  AnyEvents,
-  Batch,
-  EventToWrite,
-  FeedPage,
-  ReadOptions,
-  StreamEvents,
-  SubscribeOptions,
-  WriteOptions,
-  WriteResult,
-} from '../events.js';
+import type { AnyEvents, FeedPage, ReadOptions, StreamEvents, WriteResult } from '../events.js';
 import { endpoint } from '../load/endpoint.js';
-import { StreamReader } from '../stream-reader.js';
-import { type EventSubscription, subscription } from '../subscription.js';
 import type { EventsOf, Schemas } from '../validators.js';
 import type { SqlSpaces, SqlStore } from '../wasm/endpoint/eventcore.js';
 import { type SqlClient, toHost } from './sql.js';
@@ -32,10 +21,7 @@ export interface PostgresOptions<M extends object = AnyEvents> extends PayloadOp
 }
 
 /** A store of events in PostgreSQL: one space of it. Everything in it is confirmed. */
-export class PostgresEventStore<M extends object = AnyEvents>
-  extends StreamReader<M>
-  implements AsyncDisposable
-{
+export class PostgresEventStore<M extends object = AnyEvents> extends BaseStore<M> {
   /** The space. */
   readonly name: string;
   readonly #spaces: SqlSpaces;
@@ -43,7 +29,7 @@ export class PostgresEventStore<M extends object = AnyEvents>
   readonly #codec: Codec<M>;
 
   private constructor(name: string, spaces: SqlSpaces, inner: SqlStore, codec: Codec<M>) {
-    super();
+    super(inner, codec, async (batch) => JSON.parse(await rethrown(inner.writeEvents(batch))) as WriteResult);
     this.name = name;
     this.#spaces = spaces;
     this.#inner = inner;
@@ -85,28 +71,6 @@ export class PostgresEventStore<M extends object = AnyEvents>
     }
   }
 
-  /** A UUIDv7 for an event or a commit that may have to be written again; above all that were made before. */
-  newId(): string {
-    return this.#inner.newId();
-  }
-
-  /**
-   * Writes events, all of them or none. Writes that arrive while a transaction is under way share the next.
-   *
-   * @throws VersionConflict with every stream that is not as expected; InvalidBatch, InvalidPayload and others
-   * before anything is written; EventIdReused; StorageUnavailable, Overloaded, SpaceErased.
-   */
-  async writeEvents(
-    events: readonly EventToWrite<M>[] | Batch<M>,
-    options: WriteOptions = {},
-  ): Promise<WriteResult> {
-    options.signal?.throwIfAborted();
-    const encoded = this.#codec.encode(events);
-    const batch = typeof encoded === 'string' ? encoded : await encoded;
-    options.signal?.throwIfAborted();
-    return JSON.parse(await rethrown(this.#inner.writeEvents(batch))) as WriteResult;
-  }
-
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
@@ -130,19 +94,8 @@ export class PostgresEventStore<M extends object = AnyEvents>
     return page;
   }
 
-  /** Follows the feed: first what is there, then what anybody appends, each event once and in order. */
-  subscribe(options: SubscribeOptions<M> = {}): EventSubscription<M> {
-    const { signal, ...selection } = options;
-    return subscription<M>(this.#inner.subscribe(selection), (events) => this.#codec.decode(events), signal);
-  }
-
   /** Ends its subscriptions; later calls fail as `CLOSED`. The client stays the caller's. */
   async close(): Promise<void> {
     this.#spaces.close();
-  }
-
-  /** As {@link close}, at the end of a block with `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }
