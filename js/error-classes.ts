@@ -46,8 +46,6 @@ export class EventCoreError extends Error {
   }
 }
 
-type Details = Record<string, unknown>;
-
 /** A stream that was not as expected. */
 export interface StreamConflict {
   streamId: string;
@@ -59,90 +57,59 @@ export interface StreamConflict {
 export class VersionConflict extends EventCoreError {
   override name = 'VersionConflict';
   /** Every stream that was not as expected. */
-  readonly streams: StreamConflict[];
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.streams = (details.streams as StreamConflict[] | undefined) ?? [];
-  }
+  readonly streams: StreamConflict[] = [];
 }
 
 /** What a validator found wrong. */
 export type ValidationIssue = StandardSchemaV1.Issue;
 
-const issuesOf = (details: Details): readonly ValidationIssue[] =>
-  (details.issues as readonly ValidationIssue[] | undefined) ?? [];
-
 /** A payload or metadata cannot be carried as JSON, would be changed on the way, or is refused by its validator. */
 export class InvalidPayload extends EventCoreError {
   override name = 'InvalidPayload';
   /** Where in the payload, such as `$.items[2].price`; the first place of several. */
-  readonly path: string;
+  readonly path: string = '$';
   /** What the event type's validator found; empty where it was not the validator. */
-  readonly issues: readonly ValidationIssue[];
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.path = String(details.path ?? '$');
-    this.issues = issuesOf(details);
-  }
+  readonly issues: readonly ValidationIssue[] = [];
 }
 
 /** A payload, an event's metadata or a batch is over its limit. */
 export class PayloadTooLarge extends EventCoreError {
   override name = 'PayloadTooLarge';
-  readonly size: number;
-  readonly limit: number;
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.size = Number(details.size);
-    this.limit = Number(details.limit);
-  }
+  /** What is too large, such as `payload`; empty where the endpoint did not say. */
+  readonly what: string = '';
+  /** Its size; NaN where the endpoint did not say. */
+  readonly size: number = Number.NaN;
+  /** What may be at most; likewise. */
+  readonly limit: number = Number.NaN;
+  /** The unit of both, such as `bytes`; empty where the endpoint did not say. */
+  readonly unit: string = '';
 }
 
 /** An event id was written before with other content. */
 export class EventIdReused extends EventCoreError {
   override name = 'EventIdReused';
-  readonly eventId: string;
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.eventId = String(details.eventId);
-  }
+  /** The event; empty where the endpoint did not say. */
+  readonly eventId: string = '';
 }
 
 /** A stored event cannot be decoded. */
 export class UndecodableEvent extends EventCoreError {
   override name = 'UndecodableEvent';
-  readonly eventId: string;
-  readonly eventType: string;
+  /** The event; empty where the endpoint did not say. */
+  readonly eventId: string = '';
+  /** Its type; likewise. */
+  readonly eventType: string = '';
+  /** What the decoder said; likewise. */
+  readonly reason: string = '';
   /** What the event type's validator found; empty where it was not the validator. */
-  readonly issues: readonly ValidationIssue[];
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.eventId = String(details.eventId);
-    this.eventType = String(details.eventType);
-    this.issues = issuesOf(details);
-  }
+  readonly issues: readonly ValidationIssue[] = [];
 }
 
 /** The caller asks too often. */
 export class RateLimited extends EventCoreError {
   override name = 'RateLimited';
-  readonly retryAfterMs: number;
-
-  /** @internal */
-  constructor(message: string, code: string, details: Details) {
-    super(message, code);
-    this.retryAfterMs = Number(details.retryAfterMs);
-  }
+  /** How long to wait, in milliseconds; NaN where the endpoint did not say. */
+  readonly retryAfterMs: number = Number.NaN;
 }
 
 /** The batch contradicts itself or says nothing; nothing was written. */
@@ -173,6 +140,8 @@ export class VersionOverflow extends EventCoreError {
 /** The event that a reading should start after is not in this store. */
 export class UnknownEvent extends EventCoreError {
   override name = 'UnknownEvent';
+  /** The event; empty where the endpoint did not say. */
+  readonly eventId: string = '';
 }
 
 /** There is no room left to write; what was there stays readable. */
@@ -203,6 +172,10 @@ export class StorageCorrupt extends EventCoreError {
 /** The storage was written by a newer version of this package. */
 export class SchemaTooNew extends EventCoreError {
   override name = 'SchemaTooNew';
+  /** The version of the storage; NaN where the endpoint did not say. */
+  readonly found: number = Number.NaN;
+  /** The newest that this package knows; likewise. */
+  readonly known: number = Number.NaN;
 }
 
 /** The store was closed. */

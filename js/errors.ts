@@ -35,10 +35,7 @@ export * from './error-classes.js';
 
 type Details = Record<string, unknown>;
 
-type ErrorClass = new (message: string, code: string, details: Details) => EventCoreError;
-
-const plain = (Class: new (message: string, code: string) => EventCoreError): ErrorClass =>
-  Class as unknown as ErrorClass;
+type ErrorClass = new (message: string, code: string) => EventCoreError;
 
 /**
  * The class of each code that the core knows.
@@ -46,39 +43,39 @@ const plain = (Class: new (message: string, code: string) => EventCoreError): Er
  */
 export const ERROR_CLASSES: Readonly<Record<Exclude<ErrorCode, 'NOT_LOADED'>, ErrorClass>> = {
   VERSION_CONFLICT: VersionConflict,
-  INVALID_BATCH: plain(InvalidBatch),
-  INVALID_STREAM_ID: plain(InvalidStreamId),
-  INVALID_NAME: plain(InvalidName),
-  INVALID_EVENT_ID: plain(InvalidEventId),
+  INVALID_BATCH: InvalidBatch,
+  INVALID_STREAM_ID: InvalidStreamId,
+  INVALID_NAME: InvalidName,
+  INVALID_EVENT_ID: InvalidEventId,
   INVALID_PAYLOAD: InvalidPayload,
   PAYLOAD_TOO_LARGE: PayloadTooLarge,
   EVENT_ID_REUSED: EventIdReused,
-  VERSION_OVERFLOW: plain(VersionOverflow),
+  VERSION_OVERFLOW: VersionOverflow,
   UNDECODABLE_EVENT: UndecodableEvent,
-  UNKNOWN_EVENT: plain(UnknownEvent),
-  QUOTA_EXCEEDED: plain(QuotaExceeded),
-  STORAGE_UNAVAILABLE: plain(StorageUnavailable),
-  OVERLOADED: plain(Overloaded),
-  SPACE_ERASED: plain(SpaceErased),
-  STORAGE_CORRUPT: plain(StorageCorrupt),
-  SCHEMA_TOO_NEW: plain(SchemaTooNew),
-  CLOSED: plain(Closed),
-  OFFLINE: plain(Offline),
-  UNAUTHORIZED: plain(Unauthorized),
-  FORBIDDEN: plain(Forbidden),
-  ENDPOINT_RESET: plain(EndpointReset),
-  PROTOCOL_UNSUPPORTED: plain(ProtocolUnsupported),
-  INVALID_REQUEST: plain(InvalidRequest),
+  UNKNOWN_EVENT: UnknownEvent,
+  QUOTA_EXCEEDED: QuotaExceeded,
+  STORAGE_UNAVAILABLE: StorageUnavailable,
+  OVERLOADED: Overloaded,
+  SPACE_ERASED: SpaceErased,
+  STORAGE_CORRUPT: StorageCorrupt,
+  SCHEMA_TOO_NEW: SchemaTooNew,
+  CLOSED: Closed,
+  OFFLINE: Offline,
+  UNAUTHORIZED: Unauthorized,
+  FORBIDDEN: Forbidden,
+  ENDPOINT_RESET: EndpointReset,
+  PROTOCOL_UNSUPPORTED: ProtocolUnsupported,
+  INVALID_REQUEST: InvalidRequest,
   RATE_LIMITED: RateLimited,
-  INTERNAL: plain(Internal),
+  INTERNAL: Internal,
 };
 
-/** The error of this code; `Internal` for one that a newer endpoint may have, which keeps its code. */
+/** The error of this code with its fields; `Internal` for one that a newer endpoint may have, which keeps its code. */
 export function errorOf(code: string, message: string, details: Details = {}): EventCoreError {
   const Class = Object.hasOwn(ERROR_CLASSES, code)
     ? ERROR_CLASSES[code as keyof typeof ERROR_CLASSES]
-    : plain(Internal);
-  return new Class(message, code, details);
+    : Internal;
+  return Object.assign(new Class(message, code), details);
 }
 
 /** What the module threw, as the class that its code names. Anything else is passed on. */

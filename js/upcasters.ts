@@ -25,6 +25,7 @@ export function upcast<M extends object>(upcasters: Upcasters, event: StoredEven
     errorOf('UNDECODABLE_EVENT', `event ${event.id} of type "${event.type}" cannot be decoded: ${reason}`, {
       eventId: event.id,
       eventType: event.type,
+      reason,
     });
   if (stored > latest) {
     throw undecodable(`its schema is ${stored}, the newest known here is ${latest}; update the app`);

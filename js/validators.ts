@@ -42,6 +42,7 @@ export function validateRead<M extends object>(
     errorOf('UNDECODABLE_EVENT', `event ${id} of type "${type}" cannot be decoded: ${summary}`, {
       eventId: id,
       eventType: type,
+      reason: summary,
       issues,
     }),
   );

@@ -214,7 +214,7 @@ describe('errors', () => {
     await rejects(
       (store) => store.writeEvents([noted('a', 'noCheck', large)]),
       PayloadTooLarge,
-      (error) => assert.equal(error.limit, 1 << 20),
+      ({ what, limit, unit }) => assert.deepEqual([what, limit, unit], ['payload', 1 << 20, 'bytes']),
     );
   });
 
@@ -255,10 +255,11 @@ describe('errors', () => {
     await store.writeEvents([noted('a', 1)]);
     assert.deepEqual(await store.writeEvents([event]), first);
     await assert.rejects(store.writeEvents([{ ...event, payload: { n: 2 } }]), EventIdReused);
-    await assert.rejects(
-      store.readAllEvents({ after: '0190f5fe-7c00-7a00-8000-00000000ffff' }),
-      UnknownEvent,
-    );
+    const after = '0190f5fe-7c00-7a00-8000-00000000ffff';
+    await assert.rejects(store.readAllEvents({ after }), (error) => {
+      assert.deepEqual([error.constructor, error.eventId], [UnknownEvent, after]);
+      return true;
+    });
   });
 
   test('a precondition guards a stream that is only read', async () => {
@@ -336,6 +337,10 @@ describe('evolution', () => {
     steps.push(() => {
       throw new Error('no name');
     });
-    await assert.rejects(store.readStream('u'), /cannot be decoded: no name/);
+    await assert.rejects(store.readStream('u'), (error) => {
+      assert.match(error.message, /cannot be decoded: no name/);
+      assert.deepEqual([error.constructor, error.reason], [UndecodableEvent, 'no name']);
+      return true;
+    });
   });
 });
