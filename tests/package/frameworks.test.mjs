@@ -2,20 +2,12 @@
 // over the packed package.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { launchChromium } from '../../js/tools/chromium.mjs';
+import { describe, test } from 'node:test';
 import { components } from './chapters.mjs';
-import { PATIENCE_MS } from './pages.mjs';
-import { inside, install, tool, write } from './project.mjs';
-import { serve } from './serve.mjs';
+import { lookedAt, PATIENCE_MS } from './pages.mjs';
+import { inside, tool, write } from './project.mjs';
 
-let browser;
-let site;
-let page;
-const faults = [];
-
-before(async () => {
-  await install();
+const looked = lookedAt(async () => {
   const languages = ['svelte', 'vue', 'jsx'];
   for (const [at, code] of components('react', languages).entries()) {
     write(`apps/frameworks/Order.${languages[at]}`, code);
@@ -32,37 +24,23 @@ before(async () => {
     plugins: [svelte({ configFile: false }), vue(), solid()],
     build: { target: 'es2022', emptyOutDir: true },
   });
-  site = await serve(inside('apps/frameworks/dist'));
-  browser = await launchChromium();
-  page = await browser.newPage();
-  page.on('pageerror', (error) => faults.push(error.message));
-  await page.goto(site.url);
-  await page.waitForFunction(() => globalThis.SHOW, null, { timeout: PATIENCE_MS });
-});
-after(async () => {
-  await browser?.close();
-  await site?.stop();
+  return { folder: inside('apps/frameworks/dist'), ready: () => globalThis.SHOW };
 });
 
 /** Waits until the component shows so many items, and the state of the sync. */
-async function shows(count, state) {
-  const held = page.waitForFunction(
+const shows = (count, state) =>
+  looked.holds(
     ([count, state]) => {
       const list = document.querySelector('#root ul');
       return list?.title === state && list.querySelectorAll('li').length === count;
     },
     [count, state],
-    { timeout: PATIENCE_MS },
+    `${count} items, ${state}`,
   );
-  await held.catch(async (error) => {
-    const shown = await page.innerHTML('#root');
-    throw new Error(`expected ${count} items, ${state}; there is ${shown}; ${faults}`, { cause: error });
-  });
-}
 
 /** Adds an item to the order, and answers how many it has. */
 const add = () =>
-  page.evaluate(async () => {
+  looked.page.evaluate(async () => {
     const { versions } = await globalThis.store.writeEvents([
       { streamId: 'a', type: 'OrderPlaced', payload: { item: 'tea' }, expectedVersion: 'noCheck' },
     ]);
@@ -73,19 +51,19 @@ for (const name of ['svelte', 'vue', 'solid']) {
   describe(name, () => {
     test('a component shows the store and its sync, and what changes', async () => {
       const count = await add();
-      await page.evaluate((name) => {
+      await looked.page.evaluate((name) => {
         globalThis.hide = globalThis.SHOW[name]();
       }, name);
       await shows(count, 'offline');
       await add();
       await shows(count + 1, 'offline');
-      await page.waitForFunction(() => globalThis.followers() === 1, null, { timeout: PATIENCE_MS });
+      await looked.page.waitForFunction(() => globalThis.followers() === 1, null, { timeout: PATIENCE_MS });
     });
 
     test('nothing is followed once it is gone', async () => {
-      await page.evaluate(() => globalThis.hide());
-      await page.waitForFunction(() => globalThis.followers() === 0, null, { timeout: PATIENCE_MS });
-      assert.deepEqual(faults, []);
+      await looked.page.evaluate(() => globalThis.hide());
+      await looked.page.waitForFunction(() => globalThis.followers() === 0, null, { timeout: PATIENCE_MS });
+      assert.deepEqual(looked.faults, []);
     });
   });
 }

@@ -1,7 +1,9 @@
 // Pages of the project in a browser, and what they answer.
 
 import assert from 'node:assert/strict';
-import { inside } from './project.mjs';
+import { after, before } from 'node:test';
+import { launchChromium } from '../../js/tools/chromium.mjs';
+import { inside, install } from './project.mjs';
 import { serve } from './serve.mjs';
 
 /** A browser that is slower than ours. */
@@ -50,4 +52,48 @@ export async function visitFolder(browser, folder, page = '', headers = STRICT) 
   } finally {
     await site.stop();
   }
+}
+
+/**
+ * A page of the project that all tests of a file look at.
+ * @param {() => Promise<{ folder: string, path?: string, ready?: () => unknown }>} bundle Bundles it, and answers where
+ * it lies, and what holds in it once it is loaded.
+ */
+export function lookedAt(bundle) {
+  let browser;
+  let site;
+  const looked = {
+    /** @type {import('playwright-core').Page} */
+    page: undefined,
+    /** What was thrown in it, and what it was told as an error. */
+    faults: [],
+    /** Waits until something holds in the page; else it is said what was expected, and what is there. */
+    async holds(predicate, argument, expected) {
+      const held = looked.page.waitForFunction(predicate, argument, { timeout: PATIENCE_MS });
+      await held.catch(async (error) => {
+        const shown = await looked.page.innerHTML('#root');
+        throw new Error(`expected ${expected}; there is ${shown}; ${looked.faults}`, { cause: error });
+      });
+    },
+  };
+  before(async () => {
+    await install();
+    const { folder, path = '', ready = () => true } = await bundle();
+    site = await serve(folder);
+    browser = await launchChromium();
+    looked.page = await browser.newPage();
+    looked.page.on('pageerror', (error) => looked.faults.push(error.message));
+    looked.page.on('console', (message) => {
+      // That nobody listens is what a sync is to meet.
+      const told = message.type() === 'error' && !/net::ERR_/.test(message.text());
+      if (told) looked.faults.push(message.text());
+    });
+    await looked.page.goto(site.url + path);
+    await looked.holds(ready, null, 'the page is loaded');
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+  return looked;
 }
