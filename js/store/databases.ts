@@ -26,6 +26,8 @@ export async function openDatabase(
   { onBlocked }: DatabaseOptions,
 ): Promise<LocalStore> {
   requireIndexedDb();
+  // While the module is loaded, the browser opens the files in which it keeps the origin's databases.
+  listDatabases('').catch(() => {});
   const { LocalStore } = await client.load();
   return LocalStore.openIndexedDb(name, durability, reported(onBlocked));
 }

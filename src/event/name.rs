@@ -43,6 +43,10 @@ pub(crate) fn check(text: &str) -> Result<(), NameProblem> {
     if text.is_empty() {
         return Err(NameProblem::Empty);
     }
+    // Mostly a name is of printable ASCII, without a space.
+    if text.len() <= MAX_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
     if text.len() > MAX_CHARACTERS {
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS {

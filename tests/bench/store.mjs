@@ -6,10 +6,11 @@ import path from 'node:path';
 import { build } from '../../js/tools/build.mjs';
 import { freshProfile, launchPersistentContext } from '../../js/tools/chromium.mjs';
 import { launchBrowser } from '../../js/tools/drivers.mjs';
+import { bundlePackage } from './support/bundle.mjs';
 import { chosen, interleaved } from './support/interleaved.mjs';
 import { startBenchSite } from './support/site.mjs';
 
-const ADAPTERS = ['hand', 'group', 'dexie', 'idb', 'sqlite', 'eventcore'];
+const ADAPTERS = ['hand', 'group', 'dexie', 'idb', 'sqlite', 'eventcore', 'limit'];
 const EVENTS = { unit: 'events/s', better: 'more' };
 /** @type {Record<string, import('./support/report.mjs').Row & { about: string }>} */
 const ROWS = {
@@ -25,8 +26,12 @@ const ROWS = {
 };
 const LARGE = ['open', 'bytes'];
 
+/** What a transaction costs at least, where each append is one. */
+const LIMITED = ['sequential', 'strict'];
+const measuredIn = (adapter, rows) => rows.filter((row) => adapter !== 'limit' || LIMITED.includes(row));
+
+/** As apps ship them: `eventcore-web` is bundled first. */
 const IMPORTS = {
-  'eventcore-web': '/dist/index.js',
   dexie: '/node_modules/dexie/dist/modern/dexie.mjs',
   idb: '/node_modules/idb/build/index.js',
 };
@@ -52,7 +57,7 @@ export async function run({ rows, adapters, repeat, events, browser }) {
   const competitors = chosen(adapters, ADAPTERS).filter((adapter) => isChromium || adapter !== 'sqlite');
   const count = Number(events);
   await build(['client', 'ts']);
-  const site = await startBenchSite(IMPORTS);
+  const site = await startBenchSite({ ...IMPORTS, 'eventcore-web': await bundlePackage() });
   const profiles = new Map();
   try {
     const small = wanted.filter((row) => !LARGE.includes(row));
@@ -60,20 +65,21 @@ export async function run({ rows, adapters, repeat, events, browser }) {
     if (small.length > 0) {
       const measure = (adapter) =>
         isChromium
-          ? measureRows(site.url, adapter, small)
-          : inFreshBrowser(browser, site.url, small, { adapter });
+          ? measureRows(site.url, adapter, measuredIn(adapter, small))
+          : inFreshBrowser(browser, site.url, measuredIn(adapter, small), { adapter });
       Object.assign(results, await interleaved(competitors, Number(repeat), measure));
     }
     if (small.length < wanted.length) {
-      for (const adapter of competitors) {
+      const large = competitors.filter((adapter) => adapter !== 'limit');
+      for (const adapter of large) {
         profiles.set(adapter, freshProfile());
         await inPage(site.url, profiles.get(adapter), 'prepare', { adapter, count });
       }
-      const large = await interleaved(competitors, Number(repeat), async (adapter) => {
+      const opened = await interleaved(large, Number(repeat), async (adapter) => {
         const open = await inPage(site.url, profiles.get(adapter), 'opening', { adapter });
         return { open, bytes: bytesBelow(path.join(profiles.get(adapter).userDataDir, 'Default')) / count };
       });
-      for (const row of LARGE) if (wanted.includes(row)) results[row] = large[row];
+      for (const row of LARGE) if (wanted.includes(row)) results[row] = opened[row];
     }
     return { rows: Object.fromEntries(wanted.map((row) => [row, ROWS[row]])), base: 'hand', results };
   } finally {

@@ -98,7 +98,7 @@ impl Json {
     /// [`InvalidJson`] with the first rule that it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
         scan::check(text)?;
-        Ok(Self::checked(text))
+        Ok(Self::checked(trimmed(text)))
     }
 
     /// Serialises a value. Unlike `serde_json`, refuses NaN and infinities rather than writing `null`.
@@ -116,12 +116,12 @@ impl Json {
     /// [`InvalidJson`] when it is not JSON, as in a damaged record.
     pub fn trusted(text: &str) -> Result<Self, InvalidJson> {
         scan::check_syntax(text)?;
-        Ok(Self::checked(text))
+        Ok(Self::checked(trimmed(text)))
     }
 
-    /// Takes a text that was checked.
+    /// Takes a text that was checked, and has no white space around it.
     pub(crate) fn checked(text: &str) -> Self {
-        Self(text.trim_matches([' ', '\n', '\r', '\t']).into())
+        Self(text.into())
     }
 
     /// The text, as it was given.
@@ -141,6 +141,11 @@ impl Json {
     pub fn canonical(&self) -> String {
         canonical::canonical(self.text())
     }
+}
+
+/// Without the white space that JSON allows around a value.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\n', '\r', '\t'])
 }
 
 impl PartialEq for Json {

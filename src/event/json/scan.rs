@@ -327,6 +327,8 @@ impl<'a> Scanner<'a> {
         self.peek()
     }
 
+    // Called for every byte that is no text: a call costs more than what it does.
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }

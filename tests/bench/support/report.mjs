@@ -33,6 +33,8 @@ export function comparison({ rows, base, results }) {
   const lines = [['row', 'competitor', 'median', 'min', 'max', 'unit', 'times as good']];
   for (const [name, row] of Object.entries(rows)) {
     for (const [competitor, values] of Object.entries(results[name] ?? {})) {
+      // Some are measured in some rows only.
+      if (values.length === 0) continue;
       const { min, median, max } = spread(values);
       const against = results[name][base];
       const times = against ? timesAsGood(ratios(values, against, row)) : '';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { ROOT } from '../../../js/tools/run.mjs';
 
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
-const FOLDERS = /^\/(dist|node_modules|tests\/bench)\//;
+const FOLDERS = /^\/(dist|node_modules|tests\/bench|target\/bench\/bundle)\//;
 
 /** @param {Record<string, string>} imports Where each bare name lies, as an import map has it. */
 export async function startBenchSite(imports) {
