@@ -258,9 +258,17 @@ describe('eventcore-server', () => {
     const [usage, ...subjects] = output.split(/^(?=\w[\w ]*:$)/m);
     assert.match(usage, /^Serves the sync endpoint of eventcore-web on PostgreSQL\.\n/);
     const named = Object.fromEntries(
-      subjects.map((text) => [text.split(':')[0], text.match(/^ +(?:-\w, )?--[a-z-]+/gm)?.length ?? 0]),
+      subjects.map((text) => [text.split(':')[0], text.match(/(?<=^ +(?:-\w, )?)--[a-z-]+/gm) ?? []]),
     );
-    assert.deepEqual(named, { Commands: 0, Options: 5, Database: 5, Tokens: 7, Limits: 8, Log: 2 });
+    for (const [subject, option] of Object.entries({
+      Options: '--listen',
+      Database: '--database-url',
+      Tokens: '--jwt-jwks',
+      Limits: '--max-connections',
+      Log: '--log-format',
+    })) {
+      assert.ok(named[subject]?.includes(option), `${option} is under ${subject}: ${JSON.stringify(named)}`);
+    }
     assert.match(output, /--max-connections <N>[\s\S]*?EVENTCORE_MAX_CONNECTIONS/);
   });
 
