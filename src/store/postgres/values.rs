@@ -100,3 +100,60 @@ impl FromSql<'_> for Value {
         [Type::INT8, Type::TIMESTAMPTZ, Type::BOOL, Type::UUID, Type::JSONB, Type::TEXT].contains(ty)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(array: &Array<'_>, ty: &Type) -> Result<Vec<u8>, Problem> {
+        let mut out = BytesMut::new();
+        array.to_sql(ty, &mut out)?;
+        Ok(out.to_vec())
+    }
+
+    #[test]
+    fn each_element_has_its_length_before_it() {
+        let header = |oid: u32, length: u8| {
+            let oid = oid.to_be_bytes();
+            let dimension = [0, 0, 0, length, 0, 0, 0, 1];
+            [&[0, 0, 0, 1, 0, 0, 0, 0][..], &oid, &dimension].concat()
+        };
+        let texts = Array::Texts(vec!["ä", ""]);
+        let expected = [&header(25, 2)[..], &[0, 0, 0, 2, 0xC3, 0xA4, 0, 0, 0, 0]].concat();
+        assert_eq!(sent(&texts, &Type::TEXT_ARRAY).unwrap(), expected);
+        let expected = [&header(3802, 2)[..], &[0, 0, 0, 3, 1, 0xC3, 0xA4, 0, 0, 0, 1, 1]].concat();
+        assert_eq!(sent(&texts, &Type::JSONB_ARRAY).unwrap(), expected);
+        let none = [0_i32.to_be_bytes(), 0_i32.to_be_bytes(), 20_i32.to_be_bytes()].concat();
+        assert_eq!(sent(&Array::Integers(Vec::new()), &Type::INT8_ARRAY).unwrap(), none);
+    }
+
+    #[test]
+    fn an_array_of_other_values_is_refused() {
+        let integers = Array::Integers(vec![1]);
+        for ty in [Type::TEXT_ARRAY, Type::TIMESTAMPTZ_ARRAY, Type::INT8] {
+            assert!(sent(&integers, &ty).is_err(), "{ty}");
+        }
+        assert!(!<Array<'_> as ToSql>::accepts(&Type::INT8));
+    }
+
+    #[test]
+    fn a_time_comes_back_to_the_millisecond() {
+        for ms in [-62_167_219_199_999, -1, 0, EPOCH_MS - 1, 253_402_300_799_999] {
+            let time = DateTime::from_timestamp_millis(ms).unwrap();
+            let value = Value::from_sql(&Type::TIMESTAMPTZ, &micros(time).to_be_bytes()).unwrap();
+            assert_eq!(value, Value::Integer(ms));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_value_of_the_type_are_refused() {
+        for (ty, bytes) in [
+            (Type::INT8, &[0; 4][..]),
+            (Type::UUID, &[0; 15]),
+            (Type::JSONB, b"\x02{}"),
+            (Type::TEXT, b"\xff"),
+        ] {
+            assert!(Value::from_sql(&ty, bytes).is_err(), "{ty}");
+        }
+    }
+}
