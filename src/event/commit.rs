@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 
 use super::json::{Encode, quoted, to_text};
 use super::{
@@ -155,7 +155,7 @@ impl Commit {
             if !fresh && !ids.insert(event.id) {
                 return Err(StoreError::InvalidBatch(format!("event id {} stands twice", event.id)));
             }
-            if !(0..=9999).contains(&event.occurred_at.year()) {
+            if !time::is_of_four_digits(event.occurred_at) {
                 return Err(StoreError::InvalidBatch(format!(
                     "event {} happened in no year of four digits",
                     event.id

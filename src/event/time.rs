@@ -1,9 +1,9 @@
 //! Times as every store keeps them: UTC, whole milliseconds, written as RFC 3339.
 //!
-//! Written and read by hand: the browser's module would otherwise carry every format that chrono knows. A
-//! property holds both against chrono.
+//! Written and read by hand: the browser's module would otherwise carry every format that chrono knows, and its tables of
+//! years. Properties hold it against chrono.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Utc};
 
 /// A text that is no time of RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -12,15 +12,17 @@ pub(crate) struct InvalidTime;
 
 /// RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`; of a year that has four digits.
 pub(crate) fn format(time: DateTime<Utc>) -> String {
-    let year = time.year().unsigned_abs();
+    let (year, month, day) = date(time.timestamp().div_euclid(DAY));
+    let second = time.timestamp().rem_euclid(DAY) as u32;
+    let year = year.unsigned_abs() as u32;
     let mut text = String::with_capacity(24);
     digits(&mut text, year, if year > 9999 { 5 } else { 4 });
     for (separator, number, count) in [
-        ('-', time.month(), 2),
-        ('-', time.day(), 2),
-        ('T', time.hour(), 2),
-        (':', time.minute(), 2),
-        (':', time.second(), 2),
+        ('-', month, 2),
+        ('-', day, 2),
+        ('T', second / 3600, 2),
+        (':', second / 60 % 60, 2),
+        (':', second % 60, 2),
         ('.', time.timestamp_subsec_millis().min(999), 3),
     ] {
         text.push(separator);
@@ -28,6 +30,35 @@ pub(crate) fn format(time: DateTime<Utc>) -> String {
     }
     text.push('Z');
     text
+}
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// Whether a time's year has four digits, as RFC 3339 wants it.
+pub(crate) fn is_of_four_digits(time: DateTime<Utc>) -> bool {
+    (days(0, 1, 1)..days(10_000, 1, 1)).contains(&time.timestamp().div_euclid(DAY))
+}
+
+/// How many days after 1970-01-01 a date is, in the proleptic Gregorian calendar. Years are counted from March here, so
+/// that the day that some of them have more is their last.
+const fn days(year: i64, month: u32, day: u32) -> i64 {
+    let year = if month > 2 { year } else { year - 1 };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day;
+    let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    before + of_year as i64 - 719_469
+}
+
+/// The year, month and day so many days after 1970-01-01.
+const fn date(days: i64) -> (i64, u32, u32) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = (of_era - (365 * year + year / 4 - year / 100)) as u32;
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + (month < 3) as i64, month, day)
 }
 
 fn digits(text: &mut String, number: u32, count: u32) {
@@ -46,11 +77,16 @@ pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, InvalidTime> {
 }
 
 fn millis(rest: &mut Rest<'_>) -> Option<i64> {
-    let year = rest.number(4)?;
+    let year = rest.number(4)?.into();
     rest.one_of(b"-")?;
     let month = rest.number(2)?;
     rest.one_of(b"-")?;
-    let date = NaiveDate::from_ymd_opt(year.cast_signed(), month, rest.number(2)?)?;
+    let day = rest.number(2)?;
+    let days = days(year, month, day);
+    // The thirteenth month is another one of another year.
+    if date(days) != (year, month, day) {
+        return None;
+    }
     rest.one_of(b"Tt ")?;
     let hour = rest.number(2).filter(|hour| *hour < 24)?;
     rest.one_of(b":")?;
@@ -59,8 +95,7 @@ fn millis(rest: &mut Rest<'_>) -> Option<i64> {
     // A leap second counts as the one after it.
     let second = rest.number(2).filter(|second| *second <= 60)?;
     let millis = if rest.one_of(b".").is_some() { rest.fraction()? } else { 0 };
-    let days = date.to_epoch_days();
-    let minutes = i64::from(days) * 1440 + i64::from(hour * 60 + minute) - rest.offset()?;
+    let minutes = days * 1440 + i64::from(hour * 60 + minute) - rest.offset()?;
     Some((minutes * 60 + i64::from(second)) * 1000 + i64::from(millis))
 }
 

@@ -3,9 +3,11 @@
 //! Each is one transaction, so one moment; none reads more of the log than it needs, by more than a few records.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
-use futures_util::future::{FutureExt, try_join_all};
+use futures_util::future::{self, FutureExt, LocalBoxFuture};
 use idb::KeyRange;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -50,7 +52,7 @@ impl Inner {
             });
             reading.slice(&seen, &outbox, &heads, Page::new(query, packed)).boxed_local()
         });
-        try_join_all(slices).await
+        together(slices.collect()).await
     }
 
     /// With `packed`, what the records hold is put there; see [`Page`].
@@ -160,6 +162,32 @@ impl Inner {
         match query.pending {
             true => self.outbox(transaction, seen).await,
             false => Ok(Rc::default()),
+        }
+    }
+}
+
+/// What readings answer that go on at the same time, as many as requests do. (That of `futures` is made for many more, and
+/// so large to download.)
+async fn together(
+    readings: Vec<LocalBoxFuture<'_, Result<StreamSlice, StoreError>>>,
+) -> Result<Vec<StreamSlice>, StoreError> {
+    let mut slices = Vec::with_capacity(readings.len());
+    let mut readings = readings.into_iter();
+    loop {
+        let mut some: Vec<_> = readings.by_ref().take(PIPELINE).map(future::maybe_done).collect();
+        if some.is_empty() {
+            return Ok(slices);
+        }
+        future::poll_fn(|context| {
+            let is_done = |one: &mut future::MaybeDone<_>| Pin::new(one).poll(context).is_ready();
+            match some.iter_mut().map(is_done).fold(true, |all, one| all && one) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+        for one in &mut some {
+            slices.extend(Pin::new(one).take_output().transpose()?);
         }
     }
 }
