@@ -99,6 +99,9 @@ pub enum StoreError {
     Internal(String),
 }
 
+// Three words and a tag: see the type.
+const _: () = assert!(size_of::<StoreError>() <= 4 * size_of::<usize>());
+
 /// What is over its limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is {size} {unit}; the limit is {limit}")]

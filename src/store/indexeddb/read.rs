@@ -180,9 +180,10 @@ async fn together(
         }
         future::poll_fn(|context| {
             let is_done = |one: &mut future::MaybeDone<_>| Pin::new(one).poll(context).is_ready();
-            match some.iter_mut().map(is_done).fold(true, |all, one| all && one) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            // Each is asked, whatever the one before it says.
+            match some.iter_mut().map(is_done).filter(|is_done| !is_done).count() {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
             }
         })
         .await;
