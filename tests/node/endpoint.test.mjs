@@ -69,16 +69,19 @@ endpointSuite('eventcore-server', () => native('--schema', 'native', '--allow-or
   canLoseDatabase: true,
 });
 
-tokenSuite({
-  'createSyncHandler over PGlite': () => overPGlite(strict),
-  'createSyncHandler over pg': () => overPg({ schema: 'strict "pg"', ...strict }),
-  'eventcore-server': async () => {
-    const secret = path.join(folder, 'secret');
-    await writeFile(secret, SECRET);
-    const times = ['--body-timeout', String(BODY_TIMEOUT), '--jwt-leeway', '0'];
-    return native('--schema', 'strict', '--jwt-secret-file', secret, ...times);
+tokenSuite(
+  {
+    'createSyncHandler over PGlite': () => overPGlite(strict),
+    'createSyncHandler over pg': () => overPg({ schema: 'strict "pg"', ...strict }),
+    'eventcore-server': async () => {
+      const secret = path.join(folder, 'secret');
+      await writeFile(secret, SECRET);
+      const times = ['--body-timeout', String(BODY_TIMEOUT), '--jwt-leeway', '0'];
+      return native('--schema', 'strict', '--jwt-secret-file', secret, ...times);
+    },
   },
-});
+  { ownHttp: true },
+);
 
 it('documents every code that an error can have', () => {
   assert.deepEqual(DOCUMENT.components.schemas.ErrorCode.enum, Object.keys(ERROR_CLASSES).sort());

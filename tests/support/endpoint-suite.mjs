@@ -7,7 +7,7 @@ import { following } from './endpoint/following.mjs';
 import { outage } from './endpoint/outage.mjs';
 import { refusals } from './endpoint/refusals.mjs';
 import { talk } from './endpoint/talk.mjs';
-import { tokens } from './endpoint/tokens.mjs';
+import { lingering, tokens } from './endpoint/tokens.mjs';
 
 export { ADMITTED } from './endpoint/refusals.mjs';
 export { BODY_TIMEOUT, SECRET } from './endpoint/tokens.mjs';
@@ -37,11 +37,16 @@ export function endpointSuite(name, start, { canLoseDatabase = false } = {}) {
  * The hosts side by side, since each mostly waits.
  * @param {Record<string, () => Promise<Host>>} starts Hosts that verify tokens by `SECRET`, and give bodies
  * `BODY_TIMEOUT` seconds.
+ * @param {{ ownHttp?: boolean }} [options] Whether their HTTP is this project's.
  */
-export function tokenSuite(starts) {
+export function tokenSuite(starts, { ownHttp = false } = {}) {
   describe('with tokens', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     for (const [name, start] of Object.entries(starts)) {
-      describe(name, { concurrency: 1 }, () => tokens(talk(hostOf(start))));
+      describe(name, { concurrency: 1 }, () => {
+        const talking = talk(hostOf(start));
+        tokens(talking);
+        if (ownHttp) lingering(talking);
+      });
     }
   });
 }
