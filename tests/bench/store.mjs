@@ -6,11 +6,15 @@ import path from 'node:path';
 import { build } from '../../js/tools/build.mjs';
 import { freshProfile, launchPersistentContext } from '../../js/tools/chromium.mjs';
 import { launchBrowser } from '../../js/tools/drivers.mjs';
-import { bundlePackage } from './support/bundle.mjs';
+import { peers } from '../../js/tools/peers.mjs';
+import { ROOT } from '../../js/tools/run.mjs';
+import { bundle } from './support/bundle.mjs';
 import { chosen, interleaved } from './support/interleaved.mjs';
 import { startBenchSite } from './support/site.mjs';
 
-const ADAPTERS = ['hand', 'group', 'dexie', 'idb', 'sqlite', 'eventcore', 'limit'];
+const ADAPTERS = ['hand', 'group', 'dexie', 'idb', 'sqlite', 'rxdb', 'pouchdb', 'eventcore', 'limit'];
+/** Packages of many files, installed and bundled for whoever asks. */
+const PEERS = { rxdb: 'rxdb', pouchdb: 'pouchdb-browser' };
 const EVENTS = { unit: 'events/s', better: 'more' };
 /** @type {Record<string, import('./support/report.mjs').Row & { about: string }>} */
 const ROWS = {
@@ -36,7 +40,8 @@ const IMPORTS = {
   idb: '/node_modules/idb/build/index.js',
 };
 
-export const about = 'the local store against IndexedDB by hand, Dexie, idb and SQLite in a browser';
+export const about =
+  'the local store against IndexedDB by hand, Dexie, idb, SQLite, RxDB and PouchDB in a browser';
 
 export const options = {
   rows: { default: 'all', about: `of ${Object.keys(ROWS).join(', ')}` },
@@ -57,7 +62,11 @@ export async function run({ rows, adapters, repeat, events, browser }) {
   const competitors = chosen(adapters, ADAPTERS).filter((adapter) => isChromium || adapter !== 'sqlite');
   const count = Number(events);
   await build(['client', 'ts']);
-  const site = await startBenchSite({ ...IMPORTS, 'eventcore-web': await bundlePackage() });
+  const site = await startBenchSite({
+    ...IMPORTS,
+    'eventcore-web': await bundle('eventcore-web', path.join(ROOT, 'dist', 'index.js')),
+    ...(await bundledPeers(competitors.flatMap((adapter) => PEERS[adapter] ?? []))),
+  });
   const profiles = new Map();
   try {
     const small = wanted.filter((row) => !LARGE.includes(row));
@@ -86,6 +95,16 @@ export async function run({ rows, adapters, repeat, events, browser }) {
     for (const profile of profiles.values()) profile.remove();
     await site.stop();
   }
+}
+
+/** Where these packages lie, for the page to import. @param {string[]} names */
+async function bundledPeers(names) {
+  const imports = {};
+  if (names.length === 0) return imports;
+  for (const { name, file } of await peers()) {
+    if (names.includes(name)) imports[name] = await bundle(name, file);
+  }
+  return imports;
 }
 
 /**
