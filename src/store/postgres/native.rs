@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, Status, TimeoutType};
-use futures_util::StreamExt;
 use futures_util::future::{Either, join_all, select};
+use futures_util::{StreamExt, TryStreamExt};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client};
@@ -167,12 +167,7 @@ impl NativeSession {
             Either::Left((answers, _)) => answers,
             Either::Right((_, needed)) => needed.await,
         };
-        let mut results = Vec::with_capacity(statements.len());
-        for rows in answers {
-            let rows = rows.map_err(|error| of_server(&error, false))?;
-            results.push(rows.iter().map(values).collect::<Result<_, _>>()?);
-        }
-        Ok(results)
+        answers.into_iter().collect()
     }
 }
 
@@ -189,14 +184,22 @@ impl Drop for NativeSession {
     }
 }
 
+/// Rows are taken over as they come, while PostgreSQL sends the others.
 async fn query(
     connection: &Client,
     statement: &Statement<'_>,
     prepared: &tokio_postgres::Statement,
-) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+) -> Result<Vec<Row>, SqlError> {
     let texts = statement.params.iter().map(|param| param as &(dyn ToSql + Sync));
     let arrays = statement.arrays.iter().map(|array| array as &(dyn ToSql + Sync));
-    connection.query(prepared, &texts.chain(arrays).collect::<Vec<_>>()).await
+    let params = texts.chain(arrays).collect::<Vec<_>>();
+    let answer = connection.query_raw(prepared, params).await;
+    let mut answer = pin!(answer.map_err(|error| of_server(&error, false))?);
+    let mut rows = Vec::new();
+    while let Some(row) = answer.try_next().await.map_err(|error| of_server(&error, false))? {
+        rows.push(values(&row)?);
+    }
+    Ok(rows)
 }
 
 fn values(row: &tokio_postgres::Row) -> Result<Row, SqlError> {
