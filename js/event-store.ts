@@ -7,7 +7,13 @@ import { type EventCoreError, rethrown, typed } from './errors.js';
 import type { AnyEvents, FeedPage, ReadOptions, StreamEvents } from './events.js';
 import { client } from './load/client.js';
 import { type Packed, unpackFeed, unpackStream } from './records.js';
-import { type DatabaseOptions, deleteDatabase, listDatabases, openDatabase } from './store/databases.js';
+import {
+  type DatabaseOptions,
+  deleteDatabase,
+  listDatabases,
+  type OpeningOptions,
+  openDatabase,
+} from './store/databases.js';
 import {
   type ExportOptions,
   exportEvents,
@@ -25,7 +31,7 @@ import type { EventsOf, Schemas } from './validators.js';
 import type { LocalStore } from './wasm/client/eventcore.js';
 
 /** How a store is opened. */
-export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M>, DatabaseOptions {
+export interface OpenOptions<M extends object = AnyEvents> extends PayloadOptions<M>, OpeningOptions {
   /** Where events are kept: `indexeddb`, the default, or `memory`, which is gone with the page. */
   storage?: 'indexeddb' | 'memory';
   /**

@@ -12,7 +12,7 @@ export {
   type ProjectionOptions,
 } from './projection.js';
 export { type Decided, type ExecuteOptions, execute, fold } from './state.js';
-export type { DatabaseOptions } from './store/databases.js';
+export type { DatabaseOptions, OpeningOptions } from './store/databases.js';
 export type { ExportOptions, ImportResult, TransferOptions, TransferProgress } from './store/export.js';
 export type { Damage } from './store/sound.js';
 export type { StoreStats } from './store/stats.js';

@@ -20,16 +20,26 @@ export interface DatabaseOptions extends WaitOptions {
   onBlocked?: () => void;
 }
 
+/** What an app is told while a database is opened. */
+export interface OpeningOptions extends DatabaseOptions {
+  /**
+   * Called, with why, where the browser found its files damaged and has emptied every database of the origin, so that
+   * the store begins anew: Chromium does that, now and then after it was killed, and says so. Without it, it is an error
+   * on the console. What an endpoint has confirmed comes back with the next sync; what was pending is lost.
+   */
+  onDataLoss?: (message: string) => void;
+}
+
 export async function openDatabase(
   name: string,
   durability: string,
-  { onBlocked }: DatabaseOptions,
+  { onBlocked, onDataLoss = complain }: OpeningOptions,
 ): Promise<LocalStore> {
   requireIndexedDb();
   // While the module is loaded, the browser opens the files in which it keeps the origin's databases.
   listDatabases('').catch(() => {});
   const { LocalStore } = await client.load();
-  return LocalStore.openIndexedDb(name, durability, reported(onBlocked));
+  return LocalStore.openIndexedDb(name, durability, reported(onBlocked), reported(onDataLoss));
 }
 
 export async function deleteDatabase(
@@ -54,8 +64,14 @@ export async function listDatabases(prefix: string): Promise<string[]> {
 }
 
 /** What the app throws there is reported as what a listener throws; nobody waits for it. */
-function reported(onBlocked: (() => void) | undefined): (() => void) | undefined {
-  return onBlocked && (() => queueMicrotask(onBlocked));
+function reported<A extends unknown[]>(
+  call: ((...told: A) => void) | undefined,
+): ((...told: A) => void) | undefined {
+  return call && ((...told: A) => queueMicrotask(() => call(...told)));
+}
+
+function complain(message: string): void {
+  console.error(`the browser has emptied the databases of ${globalThis.origin}: ${message}`);
 }
 
 function requireIndexedDb(): void {

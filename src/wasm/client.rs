@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::event::StreamId;
 use crate::event::json::to_text;
-use crate::store::indexeddb::{Durability, IndexedDbBackend};
+use crate::store::indexeddb::{Durability, IndexedDbBackend, Opening};
 use crate::store::{Backend, Query, Replica, Store};
 
 use super::error::to_js;
@@ -39,12 +39,18 @@ impl LocalStore {
 #[wasm_bindgen]
 impl LocalStore {
     /// Opens a database of the browser; `durability` is `strict` or `relaxed`. `blocked` is called where an older
-    /// connection is in the way.
+    /// connection is in the way, `emptied` with why the browser has emptied it.
     #[wasm_bindgen(js_name = openIndexedDb, unchecked_return_type = "Promise<LocalStore>")]
-    pub fn open_indexed_db(name: String, durability: String, blocked: Option<Function>) -> Promise {
+    pub fn open_indexed_db(
+        name: String,
+        durability: String,
+        blocked: Option<Function>,
+        emptied: Option<Function>,
+    ) -> Promise {
         promise(async move {
+            let opening = Opening { blocked, emptied };
             let durability: Durability = durability.parse().map_err(to_js)?;
-            let backend = IndexedDbBackend::open(&name, durability, blocked).await.map_err(to_js)?;
+            let backend = IndexedDbBackend::open(&name, durability, opening).await.map_err(to_js)?;
             Ok(Self::over(LocalBackend::IndexedDb(backend)))
         })
     }

@@ -4,13 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbDatabase;
 
 use super::Signals;
-use super::schema;
+use super::schema::{self, Opening};
 use crate::error::StoreError;
 
 pub(super) struct Connection {
@@ -39,10 +38,10 @@ impl Connection {
     /// As [`schema::open`].
     pub(super) async fn open(
         name: &str,
-        blocked: Option<Function>,
+        opening: Opening,
         signals: &Rc<Signals>,
     ) -> Result<Rc<Self>, StoreError> {
-        let database = schema::open(name, true, blocked).await?;
+        let database = schema::open(name, true, opening).await?;
         let connection = Rc::new(Self {
             name: name.into(),
             database: RefCell::new(database),
@@ -122,7 +121,7 @@ impl Connection {
             return self.signals.close(StoreError::StorageUnavailable(why.into()));
         }
         spawn_local(async move {
-            match schema::open(&self.name, false, None).await {
+            match schema::open(&self.name, false, Opening::default()).await {
                 Ok(database) if self.signals.check().is_ok() => {
                     self.database.replace(database);
                     self.watch();

@@ -43,6 +43,7 @@ use cache::Cache;
 use channel::Channel;
 use connection::Connection;
 pub(crate) use salvage::Salvage;
+pub use schema::Opening;
 use transaction::Transaction;
 #[cfg(feature = "contract")]
 use write::Look;
@@ -118,19 +119,14 @@ impl Signals {
 }
 
 impl IndexedDbBackend {
-    /// Opens the database of this name, and creates it where there is none. `blocked` is called where an older
-    /// connection does not make way: then it waits until that one is gone, and else for 5 seconds.
+    /// Opens the database of this name, and creates it where there is none.
     ///
     /// # Errors
     /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, the browser refuses it, or another tab with an older
     /// version does not let go; `SCHEMA_TOO_NEW`; `STORAGE_CORRUPT` where it is no such database.
-    pub async fn open(
-        name: &str,
-        durability: Durability,
-        blocked: Option<Function>,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(name: &str, durability: Durability, opening: Opening) -> Result<Self, StoreError> {
         let signals = Rc::<Signals>::default();
-        let connection = Connection::open(name, blocked, &signals).await?;
+        let connection = Connection::open(name, opening, &signals).await?;
         let inner = Inner {
             channel: RefCell::new(Channel::open(name, &signals)),
             connection,
@@ -149,8 +145,8 @@ impl IndexedDbBackend {
         Ok(Self(inner))
     }
 
-    /// Deletes the database of this name with all that is in it; logs that have it open are closed. `blocked` as for
-    /// [`open`](Self::open).
+    /// Deletes the database of this name with all that is in it; logs that have it open are closed. `blocked` as in
+    /// [`Opening`].
     ///
     /// # Errors
     /// `STORAGE_UNAVAILABLE` where there is no IndexedDB, or something does not let go of the database.

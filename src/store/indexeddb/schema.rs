@@ -47,20 +47,38 @@ const PATIENCE: u32 = 5_000;
 extern "C" {
     #[wasm_bindgen(catch, js_name = setTimeout)]
     fn set_timeout(callback: &Function, milliseconds: u32) -> Result<JsValue, JsValue>;
+
+    /// What Chromium says of an upgrade beside its versions.
+    type Upgrade;
+
+    #[wasm_bindgen(method, getter, js_name = dataLoss)]
+    fn data_loss(this: &Upgrade) -> Option<String>;
+
+    #[wasm_bindgen(method, getter, js_name = dataLossMessage)]
+    fn data_loss_message(this: &Upgrade) -> JsValue;
+}
+
+/// Functions of the app's that are called while a database is opened; it is the app's to see that they do not throw.
+#[derive(Default)]
+pub struct Opening {
+    /// Where an older connection does not make way: then it is waited for, and else for 5 seconds.
+    pub blocked: Option<Function>,
+    /// Where the browser found its files damaged and has emptied all databases of the origin, with why. Chromium says
+    /// so; other browsers do not.
+    pub emptied: Option<Function>,
 }
 
 /// Opens a database, and upgrades it; where there is none, it is created, or it is an error that it is gone.
-///
-/// `blocked` is called where something keeps it open in an older schema: then it waits for as long as that does.
 pub(super) async fn open(
     name: &str,
     creates: bool,
-    blocked: Option<Function>,
+    Opening { blocked, emptied }: Opening,
 ) -> Result<IdbDatabase, StoreError> {
     let mut request = Factory::new().and_then(|f| f.open(name, Some(SCHEMA))).map_err(unavailable)?;
     let fault = Fault::default();
     let found = Rc::clone(&fault);
     request.on_upgrade_needed(move |event| {
+        tell_of_loss(&event, emptied);
         let is_gone = !creates && matches!(event.old_version(), Ok(0));
         let upgraded = match is_gone {
             true => {
@@ -86,6 +104,13 @@ pub(super) async fn open(
             });
             Err(in_use(name))
         }
+    }
+}
+
+fn tell_of_loss(event: &VersionChangeEvent, told: Option<Function>) {
+    let upgrade = JsValue::from(event.clone()).unchecked_into::<Upgrade>();
+    if let Some(told) = told.filter(|_| upgrade.data_loss().is_some_and(|loss| loss != "none")) {
+        let _ = told.call1(&JsValue::UNDEFINED, &upgrade.data_loss_message());
     }
 }
 

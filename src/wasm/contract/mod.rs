@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasm_bindgen::prelude::*;
 
-use crate::store::indexeddb::{Durability, IndexedDbBackend};
+use crate::store::indexeddb::{Durability, IndexedDbBackend, Opening};
 use crate::store::{Backend, InMemoryEventStore, Store};
 use crate::testing::contract;
 
@@ -77,7 +77,7 @@ fn fresh_name() -> String {
 
 /// A test cannot go on without its store.
 async fn open(name: &str) -> IndexedDbBackend {
-    match IndexedDbBackend::open(name, Durability::Relaxed, None).await {
+    match IndexedDbBackend::open(name, Durability::Relaxed, Opening::default()).await {
         Ok(backend) => backend,
         Err(error) => wasm_bindgen::throw_str(&format!("the database cannot be opened: {error}")),
     }

@@ -36,8 +36,12 @@ globalThis.replicas = {
    * What it was asked stands in `asked`.
    */
   async open(name, { answers, start = true, ...options }) {
-    const store = await EventStore.open(name);
-    const replica = { store, asked: [], sync: undefined };
+    let emptied = null;
+    const onDataLoss = (message) => {
+      emptied = message;
+    };
+    const store = await EventStore.open(name, { onDataLoss });
+    const replica = { store, emptied, asked: [], sync: undefined };
     const onConflict = async (conflict) => {
       replica.asked.push({
         streams: conflict.streams,
@@ -61,6 +65,8 @@ globalThis.replicas = {
     if (!start) replica.sync.stop();
     return replica.sync.status;
   },
+  /** Why the browser emptied its databases before the store was opened, or null. */
+  emptied: (name) => of(name).emptied,
   async close(name) {
     await of(name).store.close();
   },
