@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from './build.mjs';
+import { bundle } from './bundle.mjs';
 import { peers } from './peers.mjs';
 import { endAllOnSignals, isMain, ROOT } from './run.mjs';
 import { Failure, main, say } from './step.mjs';
@@ -84,31 +85,16 @@ export function hold({ entry, brotli, budget }) {
  * brings itself (`pg`, React); `workers` where it starts its workers at once.
  */
 export async function weighModule(file, { whole = false, workers = false } = {}) {
-  // Loaded when needed: the other tools work without it.
-  const { build: bundle } = await import('vite');
-  const { NODE_ENV } = process.env;
-  const result = await bundle({
-    configFile: false,
-    logLevel: 'error',
-    root: path.dirname(file),
+  const result = await bundle(file, {
     worker: { format: 'es' },
     build: {
       write: false,
-      target: 'esnext',
       minify: true,
-      modulePreload: false,
-      assetsInlineLimit: 0,
-      reportCompressedSize: false,
       rolldownOptions: {
-        input: file,
-        preserveEntrySignatures: 'strict',
         external: (id) => !whole && /^[a-z@]/i.test(id) && !path.isAbsolute(id),
       },
     },
   });
-  // The bundler sets it for the process, and npm leaves out what tests need where it says `production`.
-  if (NODE_ENV === undefined) delete process.env.NODE_ENV;
-  else process.env.NODE_ENV = NODE_ENV;
   const { output } = Array.isArray(result) ? result[0] : result;
   return weigh([...loadedAtOnce(output, workers ? /\.(wasm|js)$/ : /\.wasm$/)]);
 }
