@@ -113,7 +113,7 @@ impl Drop for JsNotifications {
 }
 
 impl SqlSession for JsSession {
-    async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
+    async fn run(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
         let session = self.0.as_ref().ok_or_else(|| SqlError::lost("the session was given back"))?;
         let pairs = statements.iter().map(|statement| {
             let texts = statement.params.iter().map(|text| JsValue::from_str(text));

@@ -13,7 +13,7 @@ use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 use super::arrays;
 use super::client::{SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, json, texts};
-use super::heads::{self, Heads};
+use super::heads::{Decision, Heads, Plan};
 use super::listener;
 use super::queue::{Answer, Waiting};
 use super::sql::Sql;
@@ -59,26 +59,34 @@ pub(super) struct Target<'a, C> {
 }
 
 /// What became of several runs, and the head of the space behind them.
-struct Done {
+pub(super) struct Done {
     outcomes: Vec<Vec<Outcome>>,
     head: Position,
 }
 
+impl From<Plan> for Done {
+    /// Of what is written.
+    fn from(Plan { outcomes, to, .. }: Plan) -> Self {
+        Self { outcomes, head: to }
+    }
+}
+
 impl Done {
-    fn answers(self) -> impl Iterator<Item = Answer> {
+    pub(super) fn answers(self) -> impl Iterator<Item = Answer> {
         let head = self.head;
         self.outcomes.into_iter().map(move |outcomes| Ok(Appended { outcomes, head }))
     }
 }
 
-/// Writes runs, together where that works, each standing for itself. `heads` is what this process remembers of the
-/// space; it is empty afterwards where that is not known any more.
+/// Writes runs, together where that works, each standing for itself; `failed` says how they were tried before. `heads`
+/// is what this process remembers of the space; it is empty afterwards where that is not known any more.
 pub(super) async fn write<C: SqlClient>(
     target: &Target<'_, C>,
     heads: &mut Heads,
     waiting: &[Waiting],
+    failed: Option<SqlError>,
 ) -> Vec<Answer> {
-    let alone = match with_retries(target, heads, waiting).await {
+    let alone = match with_retries(target, heads, waiting, failed).await {
         Ok(done) => return done.answers().collect(),
         Err(Failure::Sql(error)) if waiting.len() > 1 && error.is_about_content() => None,
         Err(Failure::Sql(error)) => Some(error.into()),
@@ -90,7 +98,7 @@ pub(super) async fn write<C: SqlClient>(
     // One of them holds what PostgreSQL refuses: the others must not fail with it.
     let mut answers = Vec::with_capacity(waiting.len());
     for one in waiting {
-        match with_retries(target, heads, std::slice::from_ref(one)).await {
+        match with_retries(target, heads, std::slice::from_ref(one), None).await {
             Ok(done) => answers.extend(done.answers()),
             Err(Failure::Sql(error)) => answers.push(Err(error.into())),
             Err(Failure::Store(error)) => answers.push(Err(error)),
@@ -103,16 +111,21 @@ async fn with_retries<C: SqlClient>(
     target: &Target<'_, C>,
     heads: &mut Heads,
     waiting: &[Waiting],
+    mut failed: Option<SqlError>,
 ) -> Result<Done, Failure> {
     let mut tries = 0;
     let mut unknown = None;
     loop {
-        let runs: Vec<_> =
-            waiting.iter().map(|waiting| prepare(waiting, tries > 0)).collect::<Result<_, _>>()?;
-        // What may be stored already is looked for.
-        let is_new = tries == 0 && waiting.iter().all(|waiting| !waiting.tried);
+        let result = match failed.take() {
+            Some(error) => Err(error.into()),
+            None => {
+                // What may be stored already is looked for.
+                let is_new = tries == 0 && waiting.iter().all(|waiting| !waiting.tried);
+                once(target, heads, &prepare(waiting, tries > 0)?, is_new).await
+            }
+        };
         tries += 1;
-        match once(target, heads, &runs, is_new).await {
+        match result {
             // A duplicate is what an earlier try wrote; the next one looks for it.
             Err(Failure::Sql(error)) if tries < TRIES && (error.is_transient() || error.is_duplicate()) => {
                 unknown = Some(error).filter(|error| error.connection_lost).or(unknown);
@@ -125,8 +138,12 @@ async fn with_retries<C: SqlClient>(
     }
 }
 
-/// The run as it must be looked at: after a try, even ids that were made for it may be stored.
-fn prepare(waiting: &Waiting, retried: bool) -> Result<Cow<'_, [Commit]>, StoreError> {
+/// The runs as they must be looked at: after a try, even ids that were made for it may be stored.
+pub(super) fn prepare(waiting: &[Waiting], retried: bool) -> Result<Vec<Cow<'_, [Commit]>>, StoreError> {
+    waiting.iter().map(|waiting| prepare_one(waiting, retried)).collect()
+}
+
+fn prepare_one(waiting: &Waiting, retried: bool) -> Result<Cow<'_, [Commit]>, StoreError> {
     if !(retried || waiting.tried) || waiting.run.iter().all(|commit| !commit.is_fresh()) {
         return Ok(Cow::Borrowed(&waiting.run));
     }
@@ -144,19 +161,17 @@ async fn once<C: SqlClient>(
     runs: &[Cow<'_, [Commit]>],
     is_new: bool,
 ) -> Result<Done, Failure> {
-    let mut session = target.client.acquire().await?;
+    let session = target.client.acquire().await?;
     // Taken: a caller that goes away in the middle leaves nothing to rely on.
-    let remembered = std::mem::take(heads);
+    let mut remembered = std::mem::take(heads);
     if is_new {
-        match heads::write(&mut session, target, remembered, runs).await {
-            Ok(Some((outcomes, head, after))) => {
+        match short(&session, target, &mut remembered, runs).await {
+            Ok(Some(done)) => {
                 session.release();
-                *heads = after;
-                return Ok(Done { outcomes, head });
+                *heads = remembered;
+                return Ok(done);
             }
-            // What is stored already is looked for behind the lock. Here nothing is left of what failed.
             Ok(None) => {}
-            Err(Failure::Sql(error)) if error.is_duplicate() => {}
             Err(failure) => {
                 if !matches!(&failure, Failure::Sql(error) if error.connection_lost) {
                     session.release();
@@ -165,7 +180,7 @@ async fn once<C: SqlClient>(
             }
         }
     }
-    let result = transaction(&mut session, target, runs).await;
+    let result = transaction(&session, target, runs).await;
     let clean = match &result {
         Ok(_) => true,
         // A session that is not released is not used again, so its transaction is undone in any case.
@@ -174,16 +189,44 @@ async fn once<C: SqlClient>(
     if clean {
         session.release();
     }
-    let (outcomes, head, after) = result?;
+    let (done, after) = result?;
     *heads = after;
-    Ok(Done { outcomes, head })
+    Ok(done)
+}
+
+/// Tries the short way; none where the long one has to be taken, and then nothing is written.
+async fn short<C: SqlClient>(
+    session: &C::Session,
+    target: &Target<'_, C>,
+    heads: &mut Heads,
+    runs: &[Cow<'_, [Commit]>],
+) -> Result<Option<Done>, Failure> {
+    let mut decision = heads.decide(runs);
+    if matches!(decision, Decision::Look) && heads.look(session, target.sql, target.space, runs).await? {
+        decision = heads.decide(runs);
+    }
+    let Decision::Write(plan) = decision else { return Ok(None) };
+    Ok(write_plan(session, target, &plan).await?.then(|| plan.into()))
+}
+
+/// Writes what was planned. False where the long way has to be taken, and then nothing is written.
+pub(super) async fn write_plan<C: SqlClient>(
+    session: &C::Session,
+    target: &Target<'_, C>,
+    plan: &Plan,
+) -> Result<bool, SqlError> {
+    match plan.write(session, target).await {
+        // What is stored already is looked for behind the lock. Here nothing is left of what failed.
+        Err(error) if error.is_duplicate() => Ok(false),
+        result => result,
+    }
 }
 
 async fn transaction<C: SqlClient>(
-    session: &mut C::Session,
+    session: &C::Session,
     target: &Target<'_, C>,
     runs: &[Cow<'_, [Commit]>],
-) -> Result<heads::Done, Failure> {
+) -> Result<(Done, Heads), Failure> {
     let &Target { sql, space, channel, .. } = target;
     let (head, known) = lock(session, sql, space, runs).await?;
     let mut admission = Admission::confirmed(known, head);
@@ -194,6 +237,7 @@ async fn transaction<C: SqlClient>(
         outcomes.push(outcome);
         written.append(&mut events);
     }
+    let last = written.last().map(|event| event.id);
     let new_head = written.last().and_then(|event| event.place.position());
     let to = new_head.unwrap_or(head);
     let (news, at) = (listener::appended(space, to), to.to_string());
@@ -205,19 +249,19 @@ async fn transaction<C: SqlClient>(
         session.run(&[Statement::new(&sql.rollback, &[]), tell][..1 + usize::from(is_repeat)]).await?;
     } else {
         let (arrays, from) = (arrays::of(&written), head.to_string());
-        let params = [space.as_str(), &from, &at];
+        let params = [space.as_str(), &from, &at, ""];
         let write = Statement::new(&sql.write, &params).with_arrays(&arrays);
         let answers = session.run(&[write, Statement::new(&sql.commit, &[]), tell]).await?;
         if answers.first().is_none_or(Vec::is_empty) {
             return Err(SqlError::unexpected("the space's head moved under its lock").into());
         }
     }
-    Ok((outcomes, to, Heads::after(to, admission.into_heads())))
+    Ok((Done { outcomes, head: to }, Heads::after(to, last, admission.into_heads())))
 }
 
 /// Begins, locks the space and reads what the runs touch: its head, and what [`Admission`] must know.
 async fn lock<S: SqlSession>(
-    session: &mut S,
+    session: &S,
     sql: &Sql,
     space: &SpaceId,
     runs: &[Cow<'_, [Commit]>],

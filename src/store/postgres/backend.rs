@@ -1,47 +1,68 @@
 //! One space as a [`Backend`].
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use event_listener::EventListener;
 use futures_util::future::{Either, select};
-use futures_util::lock::Mutex;
+use futures_util::lock::{Mutex, MutexGuard};
 
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, IdGenerator, Place, RawEvent, SpaceId, StreamId};
 use crate::store::{Appended, Backend, FeedSlice, Query, StreamSlice, WrittenSlice};
 use crate::version::{Cursor, EventVersion, Outcome, Position};
 
-use super::append::{self, Target};
+use super::append::{self, Done, Target};
 use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, QueryParams, behind_page, texts};
-use super::heads::Heads;
+use super::flights::Flights;
+use super::heads::{Decision, Heads, Plan};
 use super::listener::{Listener, Signal};
-use super::queue::Queue;
+use super::queue::{Answer, Queue, Taken, Waiting};
 use super::sql::Sql;
 
 /// How often a reading is tried whose connection was lost.
 const READ_TRIES: usize = 3;
 
-/// How often who writes lets the callers of the last transaction come, before it goes without them.
-const GATHERING: usize = 32;
-
 /// What goes from one who writes to the next.
 #[derive(Default)]
 struct Turn {
+    /// As the space will be once all is answered that is on its way.
     heads: Heads,
-    /// Runs of the last transaction.
-    gathered: usize,
+    /// How often the heads were not what they were said to become.
+    restarts: u64,
+}
+
+impl Turn {
+    /// What is to be written in one statement, where what is remembered is enough to accept all.
+    fn plan(&mut self, waiting: &[Waiting]) -> Option<Plan> {
+        if waiting.is_empty() || waiting.iter().any(|waiting| waiting.tried) {
+            return None;
+        }
+        match self.heads.decide(&append::prepare(waiting, false).ok()?) {
+            Decision::Write(plan) => Some(plan),
+            Decision::Look | Decision::Ask => None,
+        }
+    }
+
+    /// What was decided after so many restarts was not written: nor will be what was decided on top of it.
+    fn restart(&mut self, restarts: u64) {
+        if self.restarts == restarts {
+            *self = Self { heads: Heads::default(), restarts: restarts + 1 };
+        }
+    }
 }
 
 /// The log of one space in PostgreSQL.
-pub struct PostgresBackend<C> {
+pub struct PostgresBackend<C: SqlClient> {
     client: Arc<C>,
     sql: Arc<Sql>,
     space: SpaceId,
     queue: Queue,
     /// Held by the caller that writes what waits.
     turn: Mutex<Turn>,
+    flights: Flights<C::Session>,
     signal: Arc<Signal>,
     listener: Arc<Listener<C>>,
     ids: IdGenerator,
@@ -57,12 +78,14 @@ impl<C: SqlClient> PostgresBackend<C> {
         space: SpaceId,
         max_waiting: usize,
     ) -> Self {
+        let changed = Arc::default();
         Self {
             client,
             sql,
             space,
-            queue: Queue::new(max_waiting),
+            queue: Queue::new(max_waiting, &changed),
             turn: Mutex::default(),
+            flights: Flights::new(&changed),
             signal: Arc::default(),
             listener,
             ids: IdGenerator::new(),
@@ -110,22 +133,44 @@ impl<C: SqlClient> PostgresBackend<C> {
         Ok((head, events))
     }
 
-    /// Writes runs that wait, as many as one transaction takes.
-    ///
-    /// Those whom the last transaction answered are about to come again. Who came first would write alone, and the
-    /// others would wait for a transaction of one: so it lets them come, for some microseconds.
-    async fn write_waiting(&self, turn: &mut Turn) {
-        for _ in 0..GATHERING {
-            if self.queue.len() >= turn.gathered {
-                break;
-            }
-            self.client.yield_now().await;
-        }
-        let taken = self.queue.take();
-        turn.gathered = taken.runs().len();
+    /// Writes runs that wait: in one statement, on top of what is on its way, or in a transaction, when that has landed.
+    async fn write_waiting(&self, mut turn: MutexGuard<'_, Turn>, runs: usize) {
         let (client, sql, channel, space) = (&*self.client, &*self.sql, self.listener.channel(), &self.space);
-        let answers =
-            append::write(&Target { client, sql, channel, space }, &mut turn.heads, taken.runs()).await;
+        let target = Target { client, sql, channel, space };
+        let waiting = self.queue.len();
+        let taken = self.queue.take(runs);
+        if taken.runs().is_empty() {
+            return;
+        }
+        let mut failed = None;
+        let plan = if C::PIPELINES { turn.plan(taken.runs()) } else { None };
+        match plan {
+            None => self.flights.landed().await,
+            Some(plan) => {
+                let restarts = turn.restarts;
+                match self.flights.take_off(client, taken.runs().len(), waiting).await {
+                    Ok(mut flight) => match flight.write(&target, &plan, turn).await {
+                        // It has landed when all are answered: who goes next waits for them to come again.
+                        Ok(true) => return self.answer(taken, Done::from(plan).answers().collect()),
+                        Ok(false) => {}
+                        Err(error) => failed = Some(error),
+                    },
+                    Err(error) => {
+                        drop(turn);
+                        failed = Some(error);
+                    }
+                }
+                turn = self.turn.lock().await;
+                turn.restart(restarts);
+            }
+        }
+        let answers = append::write(&target, &mut turn.heads, taken.runs(), failed).await;
+        turn.restarts += 1;
+        drop(turn);
+        self.answer(taken, answers);
+    }
+
+    fn answer(&self, taken: Taken<'_>, answers: Vec<Answer>) {
         let accepts = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_));
         let written = answers.iter().flatten().filter(|appended| appended.outcomes.iter().any(accepts));
         let head = written.map(|appended| appended.head).max();
@@ -154,7 +199,7 @@ pub(super) async fn read<C: SqlClient>(client: &C, statement: Statement<'_>) -> 
 }
 
 async fn read_once<C: SqlClient>(client: &C, statement: Statement<'_>) -> Result<Vec<Row>, SqlError> {
-    let mut session = client.acquire().await?;
+    let session = client.acquire().await?;
     let result = session.run(&[statement]).await;
     // Outside a transaction a statement that failed leaves nothing behind.
     if !result.as_ref().is_err_and(|error| error.connection_lost) {
@@ -175,17 +220,27 @@ impl<C: SqlClient> Backend for PostgresBackend<C> {
         }
         let unanswered = |_| StoreError::Internal("an append was given up".into());
         let mut answer = self.queue.push(run)?;
-        let mut turn = match select(&mut answer, self.turn.lock()).await {
-            // Another caller wrote this run with its own.
-            Either::Left((answer, _)) => return answer.map_err(unanswered)?,
-            Either::Right((turn, _)) => turn,
-        };
         loop {
-            if let Some(answer) = answer.try_recv().map_err(unanswered)? {
-                drop(turn);
-                return answer;
+            let returned = self.queue.returned();
+            if self.queue.len() == 0 {
+                match select(&mut answer, returned).await {
+                    // Another caller wrote this run with its own.
+                    Either::Left((answer, _)) => return answer.map_err(unanswered)?,
+                    Either::Right(((), _)) => continue,
+                }
             }
-            self.write_waiting(&mut turn).await;
+            let turn = match select(&mut answer, self.turn.lock()).await {
+                Either::Left((answer, _)) => return answer.map_err(unanswered)?,
+                Either::Right((turn, _)) => turn,
+            };
+            let ready = pin!(self.flights.ready(&*self.client, &self.queue));
+            let runs = match select(&mut answer, ready).await {
+                Either::Left((answer, _)) => return answer.map_err(unanswered)?,
+                Either::Right((runs, _)) => runs,
+            };
+            if runs > 0 {
+                self.write_waiting(turn, runs).await;
+            }
         }
     }
 

@@ -72,6 +72,10 @@ pub trait SqlClient: MaybeSend + MaybeSync + 'static {
     /// What comes in on a channel.
     type Notifications: SqlNotifications;
 
+    /// Whether statements of several calls may be on their way on one session, and run in the order in which the calls
+    /// were first polled.
+    const PIPELINES: bool = false;
+
     /// Lends a session that is in no transaction, and that nobody else uses meanwhile.
     ///
     /// # Errors
@@ -107,14 +111,14 @@ pub trait SqlNotifications: MaybeSend {
 
 /// A connection, lent. One that is dropped without [`release`](Self::release) may be in a transaction: it must
 /// not be lent again before that is undone.
-pub trait SqlSession: MaybeSend {
+pub trait SqlSession: MaybeSend + MaybeSync {
     /// Runs statements in order, sent together where the client can; each sees what those before it did.
     /// Answers with the rows of each, [optional](Statement::optional) ones aside.
     ///
     /// # Errors
     /// What the first of them that failed says. Those behind it may have run.
     fn run(
-        &mut self,
+        &self,
         statements: &[Statement<'_>],
     ) -> impl Future<Output = Result<Vec<Vec<Row>>, SqlError>> + MaybeSend;
 

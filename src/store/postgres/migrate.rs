@@ -26,8 +26,8 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 /// # Errors
 /// `SCHEMA_TOO_NEW` when a newer version of this library was here before; a failure of the storage.
 pub async fn initialize<C: SqlClient>(client: &C, sql: &Sql) -> Result<(), StoreError> {
-    let mut session = client.acquire().await?;
-    let result = migrate(&mut session, sql).await;
+    let session = client.acquire().await?;
+    let result = migrate(&session, sql).await;
     let end = if result.is_ok() { &sql.commit } else { &sql.rollback };
     let ended = session.run(&[Statement::new(end, &[])]).await;
     if ended.is_ok() {
@@ -38,7 +38,7 @@ pub async fn initialize<C: SqlClient>(client: &C, sql: &Sql) -> Result<(), Store
     Ok(())
 }
 
-async fn migrate<S: SqlSession>(session: &mut S, sql: &Sql) -> Result<(), StoreError> {
+async fn migrate<S: SqlSession>(session: &S, sql: &Sql) -> Result<(), StoreError> {
     let schema = [sql.schema()];
     let answers = session
         .run(&[
@@ -71,7 +71,7 @@ async fn migrate<S: SqlSession>(session: &mut S, sql: &Sql) -> Result<(), StoreE
     Ok(())
 }
 
-async fn version<S: SqlSession>(session: &mut S, sql: &Sql) -> Result<u32, StoreError> {
+async fn version<S: SqlSession>(session: &S, sql: &Sql) -> Result<u32, StoreError> {
     let answers = session.run(&[Statement::new(&sql.schema_version, &[])]).await?;
     let row = answers.into_iter().flatten().next();
     let row = row.ok_or_else(|| StoreError::StorageCorrupt("the table endpoint has no row".into()))?;

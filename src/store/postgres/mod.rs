@@ -12,6 +12,7 @@ mod client;
 mod columns;
 #[cfg(feature = "server")]
 mod connect;
+mod flights;
 mod heads;
 mod listener;
 mod migrate;

@@ -1,6 +1,7 @@
 //! The native client: a pool of connections, each with its prepared statements.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, Status, TimeoutType};
@@ -55,7 +56,7 @@ impl PostgresSpaces<NativeClient> {
 /// A connection, lent by the pool.
 pub struct NativeSession {
     connection: Option<Object>,
-    lost: bool,
+    lost: AtomicBool,
     patience: Duration,
 }
 
@@ -85,6 +86,8 @@ impl SqlClient for NativeClient {
     type Session = NativeSession;
     type Notifications = NativeNotifications;
 
+    const PIPELINES: bool = true;
+
     async fn acquire(&self) -> Result<NativeSession, SqlError> {
         if self.pool.status().waiting >= self.max_waiting {
             return Err(SqlError::overloaded("too many wait for a connection to PostgreSQL"));
@@ -97,7 +100,7 @@ impl SqlClient for NativeClient {
             other => SqlError::lost(other.to_string()),
         })?;
         let patience = self.connector.statement_timeout + SILENCE;
-        Ok(NativeSession { connection: Some(connection), lost: false, patience })
+        Ok(NativeSession { connection: Some(connection), lost: AtomicBool::new(false), patience })
     }
 
     async fn listen(&self, channel: &str) -> Result<Option<NativeNotifications>, SqlError> {
@@ -134,10 +137,12 @@ impl SqlClient for NativeClient {
 }
 
 impl SqlSession for NativeSession {
-    async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
+    async fn run(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, SqlError> {
         let silent = |_| SqlError::lost("PostgreSQL does not answer");
         let result = timeout(self.patience, self.send(statements)).await.map_err(silent).flatten();
-        self.lost |= result.as_ref().is_err_and(|error| error.connection_lost);
+        if result.as_ref().is_err_and(|error| error.connection_lost) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
         result
     }
 
@@ -176,7 +181,7 @@ impl Drop for NativeSession {
         let Some(connection) = self.connection.take() else { return };
         // Where one connection was lost the idle ones are gone too, though they may not know it yet: a server that
         // starts again closes all of them. The next session must not be one of those.
-        if let Some(pool) = Object::pool(&connection).filter(|_| self.lost) {
+        if let Some(pool) = Object::pool(&connection).filter(|_| *self.lost.get_mut()) {
             pool.retain(|_, _| false);
         }
         // Taken out of the pool and closed: PostgreSQL undoes what was not committed.

@@ -4,8 +4,10 @@
 //! transaction may have been committed all the same.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use event_listener::{Event, EventListener};
 use futures_channel::oneshot;
 
 use crate::error::StoreError;
@@ -31,11 +33,22 @@ pub(super) struct Queue {
     waiting: Mutex<VecDeque<Waiting>>,
     /// How many may wait.
     limit: usize,
+    /// How many have to wait for somebody to hear of it.
+    wanted: AtomicUsize,
+    changed: Arc<Event>,
+    /// Runs are back that were taken.
+    returned: Event,
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { waiting: Mutex::default(), limit }
+    pub(super) fn new(limit: usize, changed: &Arc<Event>) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            limit,
+            wanted: AtomicUsize::new(0),
+            changed: Arc::clone(changed),
+            returned: Event::new(),
+        }
     }
 
     /// Puts a run at the end; its answer comes here. A queue of more than the database writes in time only grows:
@@ -52,7 +65,22 @@ impl Queue {
         }
         let (answer, receiver) = oneshot::channel();
         queue.push_back(Waiting { run, tried: false, answer });
+        let is_wanted = queue.len() >= self.wanted.load(Ordering::Relaxed);
+        drop(queue);
+        if is_wanted {
+            self.changed.notify(1);
+        }
         Ok(receiver)
+    }
+
+    /// From so many on it is told that they wait.
+    pub(super) fn want(&self, runs: usize) {
+        self.wanted.store(runs, Ordering::SeqCst);
+    }
+
+    /// Resolves when runs are back that were taken.
+    pub(super) fn returned(&self) -> EventListener {
+        self.returned.listen()
     }
 
     /// How many wait.
@@ -60,8 +88,8 @@ impl Queue {
         self.lock().len()
     }
 
-    /// Takes the runs that one transaction may hold, in order; those whose caller went away are dropped.
-    pub(super) fn take(&self) -> Taken<'_> {
+    /// Takes the runs that one transaction may hold, at most so many, in order; those whose caller went away are dropped.
+    pub(super) fn take(&self, runs: usize) -> Taken<'_> {
         let mut queue = self.lock();
         queue.retain(|waiting| !waiting.answer.is_canceled());
         let (mut events, mut bytes) = (0, 0);
@@ -70,7 +98,7 @@ impl Queue {
             bytes += waiting.run.iter().map(Commit::bytes).sum::<usize>();
             events <= MAX_EVENTS && bytes <= MAX_BYTES
         };
-        let count = queue.iter().take_while(fits).count().max(1).min(queue.len());
+        let count = queue.iter().take(runs).take_while(fits).count().max(1).min(queue.len());
         let runs = queue.drain(..count).collect();
         drop(queue);
         Taken { queue: self, runs }
@@ -104,10 +132,15 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
+        if self.runs.is_empty() {
+            return;
+        }
         let mut queue = self.queue.lock();
         for mut waiting in std::mem::take(&mut self.runs).into_iter().rev() {
             waiting.tried = true;
             queue.push_front(waiting);
         }
+        drop(queue);
+        self.queue.returned.notify(usize::MAX);
     }
 }

@@ -44,7 +44,7 @@ impl<C: SqlClient> PostgresSpaces<C> {
     /// # Errors
     /// A failure of the storage: then nothing is erased, or it is not known whether it is. It may be repeated.
     pub async fn erase(&self, space: &SpaceId) -> Result<(), StoreError> {
-        let mut session = self.client.acquire().await?;
+        let session = self.client.acquire().await?;
         let of_space = [space.as_str()];
         let gone = listener::erased(space);
         let told = [space.as_str(), "0", self.listener.channel(), gone.as_str()];

@@ -22,7 +22,7 @@ pub(super) const MAX_WAITING: usize = 1_024;
 const IDENTITY_MS: u64 = 1_000;
 
 /// The spaces of one schema. Appends to a space from one process share transactions, so use one of these.
-pub struct PostgresSpaces<C> {
+pub struct PostgresSpaces<C: SqlClient> {
     pub(super) client: Arc<C>,
     pub(super) sql: Arc<Sql>,
     pub(super) listener: Arc<Listener<C>>,
