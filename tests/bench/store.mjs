@@ -30,10 +30,6 @@ const ROWS = {
 };
 const LARGE = ['open', 'bytes'];
 
-/** What a transaction costs at least, where each append is one. */
-const LIMITED = ['sequential', 'strict'];
-const measuredIn = (adapter, rows) => rows.filter((row) => adapter !== 'limit' || LIMITED.includes(row));
-
 /** As apps ship them: `eventcore-web` is bundled first. */
 const IMPORTS = {
   dexie: '/node_modules/dexie/dist/modern/dexie.mjs',
@@ -74,17 +70,16 @@ export async function run({ rows, adapters, repeat, events, browser }) {
     if (small.length > 0) {
       const measure = (adapter) =>
         isChromium
-          ? measureRows(site.url, adapter, measuredIn(adapter, small))
-          : inFreshBrowser(browser, site.url, measuredIn(adapter, small), { adapter });
+          ? measureRows(site.url, adapter, small)
+          : inFreshBrowser(browser, site.url, small, { adapter });
       Object.assign(results, await interleaved(competitors, Number(repeat), measure));
     }
     if (small.length < wanted.length) {
-      const large = competitors.filter((adapter) => adapter !== 'limit');
-      for (const adapter of large) {
+      for (const adapter of competitors) {
         profiles.set(adapter, freshProfile());
         await inPage(site.url, profiles.get(adapter), 'prepare', { adapter, count });
       }
-      const opened = await interleaved(large, Number(repeat), async (adapter) => {
+      const opened = await interleaved(competitors, Number(repeat), async (adapter) => {
         const open = await inPage(site.url, profiles.get(adapter), 'opening', { adapter });
         return { open, bytes: bytesBelow(path.join(profiles.get(adapter).userDataDir, 'Default')) / count };
       });
