@@ -35,6 +35,7 @@ pub(super) struct Queue {
     limit: usize,
     /// How many have to wait for somebody to hear of it.
     wanted: AtomicUsize,
+    /// So many wait.
     changed: Arc<Event>,
     /// Runs are back that were taken.
     returned: Event,
