@@ -206,20 +206,7 @@ async fn short<C: SqlClient>(
         decision = heads.decide(runs);
     }
     let Decision::Write(plan) = decision else { return Ok(None) };
-    Ok(write_plan(session, target, &plan).await?.then(|| plan.into()))
-}
-
-/// Writes what was planned. False where the long way has to be taken, and then nothing is written.
-pub(super) async fn write_plan<C: SqlClient>(
-    session: &C::Session,
-    target: &Target<'_, C>,
-    plan: &Plan,
-) -> Result<bool, SqlError> {
-    match plan.write(session, target).await {
-        // What is stored already is looked for behind the lock. Here nothing is left of what failed.
-        Err(error) if error.is_duplicate() => Ok(false),
-        result => result,
-    }
+    Ok(plan.write(session, target).await?.then(|| plan.into()))
 }
 
 async fn transaction<C: SqlClient>(

@@ -30,14 +30,14 @@ const READ_TRIES: usize = 3;
 struct Turn {
     /// As the space will be once all is answered that is on its way.
     heads: Heads,
-    /// How often the heads were not what they were said to become.
+    /// How often the heads were found out anew, not by what is on its way.
     restarts: u64,
 }
 
 impl Turn {
     /// What is to be written in one statement, where what is remembered is enough to accept all.
     fn plan(&mut self, waiting: &[Waiting]) -> Option<Plan> {
-        if waiting.is_empty() || waiting.iter().any(|waiting| waiting.tried) {
+        if waiting.iter().any(|waiting| waiting.tried) {
             return None;
         }
         match self.heads.decide(&append::prepare(waiting, false).ok()?) {

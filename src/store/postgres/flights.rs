@@ -16,7 +16,7 @@ use std::task::Poll;
 use event_listener::Event;
 use futures_util::poll;
 
-use super::append::{Target, write_plan};
+use super::append::Target;
 use super::client::{SqlClient, SqlError, SqlSession};
 use super::heads::Plan;
 use super::queue::Queue;
@@ -209,7 +209,7 @@ impl<S: SqlSession> Flight<'_, S> {
     ) -> Result<bool, SqlError> {
         let session = self.lane.session.as_ref();
         let session = session.ok_or_else(|| SqlError::lost("the session was given back"))?;
-        let mut writing = pin!(write_plan(session, target, plan));
+        let mut writing = pin!(plan.write(session, target));
         // Sent when it is first polled: what is polled after it runs after it.
         let result = match poll!(writing.as_mut()) {
             Poll::Ready(result) => result,

@@ -156,7 +156,8 @@ fn commits<'a>(runs: &'a [Cow<'_, [Commit]>]) -> impl Iterator<Item = &'a Commit
 }
 
 impl Plan {
-    /// Writes it, and tells of it. False where the space is not as it was remembered; then nothing is written.
+    /// Writes it, and tells of it. False where the long way has to be taken: the space is not as it was remembered, or
+    /// something is stored already. Then nothing is written, and nothing is left of what failed.
     pub(super) async fn write<C: SqlClient>(
         &self,
         session: &C::Session,
@@ -172,7 +173,10 @@ impl Plan {
                 Statement::new(&sql.write, &[space.as_str(), &from, &to, &on]).with_arrays(&arrays),
                 Statement::optional(&sql.notify, &[space.as_str(), &to, channel, &news]),
             ])
-            .await?;
-        Ok(answers.first().is_some_and(|rows| !rows.is_empty()))
+            .await;
+        match answers {
+            Err(error) if error.is_duplicate() => Ok(false),
+            answers => Ok(answers?.first().is_some_and(|rows| !rows.is_empty())),
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Queue {
 
     /// From so many on it is told that they wait.
     pub(super) fn want(&self, runs: usize) {
-        self.wanted.store(runs, Ordering::SeqCst);
+        self.wanted.store(runs, Ordering::Relaxed);
     }
 
     /// Resolves when runs are back that were taken.
