@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use eventcore_web::StoreError;
-use eventcore_web::event::{EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
+use eventcore_web::event::{EventToWrite, JsonEvent, SpaceId};
 use eventcore_web::store::{EventStore, EventSubscription, SubscriptionOptions};
 use eventcore_web::version::ExpectedVersion;
 use futures_util::StreamExt;
@@ -17,9 +17,7 @@ use schema::{connect, in_schema};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn note(number: u64) -> EventToWrite<JsonEvent> {
-    let event_type = EventType::try_new("Noted").unwrap();
-    let event = JsonEvent { event_type, payload: Json::parse(&number.to_string()).unwrap() };
-    EventToWrite::new(StreamId::from_static("s"), event, ExpectedVersion::NoCheck)
+    schema::event("s", &number.to_string(), ExpectedVersion::NoCheck)
 }
 
 /// The position of the next event that the subscription delivers.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use eventcore_web::StoreError;
-use eventcore_web::event::{EventId, EventToWrite, EventType, Json, JsonEvent, StreamId};
+use eventcore_web::event::{EventId, EventToWrite, JsonEvent, StreamId};
 use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore};
 use eventcore_web::store::{EventStore, ReadOptions};
 use eventcore_web::version::ExpectedVersion;
@@ -25,9 +25,7 @@ const SHARED: usize = 5;
 type Written = (EventId, StreamId, u64);
 
 fn note(stream: &str) -> EventToWrite<JsonEvent> {
-    let event_type = EventType::try_new("Noted").unwrap();
-    let event = JsonEvent { event_type, payload: Json::parse("{}").unwrap() };
-    EventToWrite::new(StreamId::try_new(stream).unwrap(), event, ExpectedVersion::NoCheck)
+    schema::event(stream, "{}", ExpectedVersion::NoCheck)
 }
 
 /// Appends one after the other, and takes a moment in between, as callers through HTTP do.

@@ -16,15 +16,9 @@ use eventcore_web::version::{Cursor, EventVersion, ExpectedVersion, Position, Po
 
 mod schema;
 
-use schema::{connect, in_schema, in_schema_named};
+use schema::{connect, event, in_schema, in_schema_named};
 
 contract::suite!(laws, || async { schema::empty_store().await }, schema::on_runtime);
-
-fn event(stream: &str, payload: &str, expected: ExpectedVersion) -> EventToWrite<JsonEvent> {
-    let event_type = EventType::try_new("Noted").unwrap();
-    let event = JsonEvent { event_type, payload: Json::parse(payload).unwrap() };
-    EventToWrite::new(StreamId::try_new(stream).unwrap(), event, expected)
-}
 
 fn note(stream: &str) -> EventToWrite<JsonEvent> {
     event(stream, "{}", ExpectedVersion::NoCheck)

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use eventcore_web::StoreError;
-use eventcore_web::event::{EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
+use eventcore_web::event::{EventToWrite, JsonEvent, SpaceId};
 use eventcore_web::store::postgres::PostgresConfig;
 use eventcore_web::store::{EventStore, ReadOptions, Store};
 use eventcore_web::version::{EventVersion, ExpectedVersion};
@@ -16,9 +16,7 @@ mod schema;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn note(stream: &str, expected: ExpectedVersion) -> EventToWrite<JsonEvent> {
-    let event_type = EventType::try_new("Noted").unwrap();
-    let event = JsonEvent { event_type, payload: Json::parse("{}").unwrap() };
-    EventToWrite::new(StreamId::try_new(stream).unwrap(), event, expected)
+    schema::event(stream, "{}", expected)
 }
 
 /// Waits until a connection of the store waits for a lock.

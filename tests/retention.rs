@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use eventcore_web::StoreError;
-use eventcore_web::event::{EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
+use eventcore_web::event::{EventToWrite, JsonEvent, SpaceId, StreamId};
 use eventcore_web::store::{EventStore, ReadOptions, Store, SubscriptionOptions};
 use eventcore_web::version::ExpectedVersion;
 use futures_util::{StreamExt, TryStreamExt};
@@ -13,9 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 mod schema;
 
 fn note(number: usize) -> EventToWrite<JsonEvent> {
-    let event_type = EventType::try_new("Noted").unwrap();
-    let event = JsonEvent { event_type, payload: Json::parse(&number.to_string()).unwrap() };
-    EventToWrite::new(StreamId::from_static("s"), event, ExpectedVersion::NoCheck)
+    schema::event("s", &number.to_string(), ExpectedVersion::NoCheck)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

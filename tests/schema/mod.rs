@@ -2,10 +2,18 @@
 #![allow(dead_code, reason = "each test target uses a part of this")]
 
 use eventcore_web::StoreError;
-use eventcore_web::event::{JsonEvent, SpaceId};
+use eventcore_web::event::{EventToWrite, EventType, Json, JsonEvent, SpaceId, StreamId};
 use eventcore_web::store::Store;
 use eventcore_web::store::postgres::{NativeClient, PostgresBackend, PostgresConfig, PostgresEventStore};
+use eventcore_web::version::ExpectedVersion;
 use tokio_postgres::NoTls;
+
+/// An event with this payload.
+pub(crate) fn event(stream: &str, payload: &str, expected: ExpectedVersion) -> EventToWrite<JsonEvent> {
+    let event_type = EventType::try_new("Noted").unwrap();
+    let event = JsonEvent { event_type, payload: Json::parse(payload).unwrap() };
+    EventToWrite::new(StreamId::try_new(stream).unwrap(), event, expected)
+}
 
 pub(crate) fn url() -> String {
     std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
