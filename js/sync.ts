@@ -173,6 +173,7 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
           this.#run = this.#begin();
         },
         changed: () => this.#store.changed(),
+        waits: () => this.#waits(),
         saw: (status) => this.#show(status),
         round: () => this.#round(),
         status: () => this.#status,
@@ -214,6 +215,15 @@ export class Sync<M extends object = AnyEvents> implements Disposable {
   async #round(): Promise<SyncStatus> {
     const status = JSON.parse(await rethrown(this.#run.handle.syncNow())) as SyncStatus;
     return { ...status, leader: true };
+  }
+
+  /** A store that cannot say has nothing that could be synced. */
+  async #waits(): Promise<boolean> {
+    try {
+      return JSON.parse(await this.#store.state()).pendingCommits > 0;
+    } catch {
+      return false;
+    }
   }
 
   #shown = (): void => {

@@ -6,6 +6,9 @@ import type { SyncStatus } from './sync-options.js';
 /** How long the tab that syncs may be silent when it is asked, in milliseconds: one that is frozen always is. */
 const SILENCE_MS = 2_000;
 
+/** The longest pause between two looks at whether it still syncs what waits, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
 /** Only the tab that syncs says where it is, and answers. */
 type Message =
   | { status: SyncStatus }
@@ -25,6 +28,8 @@ export interface Member {
   status(): SyncStatus;
   /** Resolves at the next change of the store. */
   changed(): Promise<void>;
+  /** Whether something waits in the outbox. */
+  waits(): Promise<boolean>;
 }
 
 /** One tab among those that have a store open. */
@@ -108,13 +113,17 @@ export class Tabs {
     }
   }
 
-  /** Where the store changes, somebody has to sync it. */
+  /** Where the store changes, somebody has to sync it; the one that does may freeze before it has. */
   async #watch(): Promise<void> {
-    for (;;) {
-      await this.#member.changed();
-      if (!this.#follows()) return;
-      await this.#ask('');
-      await sleep(SILENCE_MS, this.#signal);
+    for (let change = this.#member.changed(); ; ) {
+      await change;
+      for (let pause = SILENCE_MS; ; pause = Math.min(2 * pause, PATIENCE_MS)) {
+        if (!this.#follows()) return;
+        await this.#ask('');
+        await sleep(pause, this.#signal);
+        change = this.#member.changed();
+        if (!(await this.#member.waits())) break;
+      }
     }
   }
 

@@ -112,20 +112,23 @@ inEachBrowser((shared) => {
       await session.send('Debugger.pause');
       return () => session.send('Debugger.disable');
     };
+    // It answers, and freezes at once: what is written then waits for somebody too.
+    await other.call('write', 'frozen', 's', 'noStream', 'answered');
+    await other.call('until', 'frozen', { confirmed: 1, pendingCommits: 0, state: 'idle' });
     const thaw = await freeze(leader);
     // Nobody asks for a round: that something waits is reason enough.
-    await other.call('write', 'frozen', 's', 'noStream', 'first');
+    await other.call('write', 'frozen', 's', 1, 'first');
     await other.call('leads', 'frozen');
     await other.call('until', 'frozen', { state: 'idle', pendingCommits: 0 });
     await thaw();
-    await leader.call('until', 'frozen', { leader: false, confirmed: 1 });
+    await leader.call('until', 'frozen', { leader: false, confirmed: 2 });
 
     const thawAgain = await freeze(other);
     const { leader: leads } = await leader.call('syncNow', 'frozen');
     assert.equal(leads, true, 'a round that was asked for does not wait for ever');
     await thawAgain();
     await other.call('until', 'frozen', { leader: false });
-    assert.deepEqual(notes(await rows()), ['first']);
+    assert.deepEqual(notes(await rows()), ['answered', 'first']);
   });
 
   test('the same name opened by two origins is two replicas, each of which syncs', async () => {
