@@ -53,6 +53,26 @@ struct ConnectionLabels {
     state: &'static str,
 }
 
+/// Commits, by what became of them.
+struct Commits {
+    accepted: Counter<u64, AtomicU64>,
+    conflicts: Counter<u64, AtomicU64>,
+    rejected: Counter<u64, AtomicU64>,
+    not_attempted: Counter<u64, AtomicU64>,
+}
+
+impl Commits {
+    fn of(family: &Family<OutcomeLabels, Counter<u64, AtomicU64>>) -> Self {
+        let of = |outcome| family.get_or_create(&OutcomeLabels { outcome }).clone();
+        Self {
+            accepted: of("accepted"),
+            conflicts: of("conflict"),
+            rejected: of("rejected"),
+            not_attempted: of("not_attempted"),
+        }
+    }
+}
+
 pub(super) struct Metrics {
     registry: Registry,
     watched: Watched,
@@ -62,7 +82,7 @@ pub(super) struct Metrics {
     delivery: Histogram,
     requests: Family<Labels, Counter<u64, AtomicU64>>,
     seconds: Family<Labels, Histogram>,
-    commits: Family<OutcomeLabels, Counter<u64, AtomicU64>>,
+    commits: Commits,
     events: Counter<u64, AtomicU64>,
     followers: Gauge<i64, AtomicI64>,
 }
@@ -73,14 +93,11 @@ impl Metrics {
         let requests = Family::default();
         let seconds = Family::<Labels, Histogram>::new_with_constructor(|| Histogram::new(LATENCIES));
         let commits = Family::default();
+        let commits_by_outcome = Commits::of(&commits);
         let (events, followers) = (Counter::default(), Gauge::default());
         registry.register("requests", "Requests that were answered", requests.clone());
         registry.register("request_seconds", "How long an answer took", seconds.clone());
-        registry.register(
-            "pushed_commits",
-            "Commits that were pushed, by what became of them",
-            commits.clone(),
-        );
+        registry.register("pushed_commits", "Commits that were pushed, by what became of them", commits);
         registry.register("written_events", "Events of accepted commits, repeats included", events.clone());
         registry.register("live_followers", "Streams that are open", followers.clone());
         let (connections, waiting, behind) = (Family::default(), Gauge::default(), Gauge::default());
@@ -112,7 +129,7 @@ impl Metrics {
             delivery,
             requests,
             seconds,
-            commits,
+            commits: commits_by_outcome,
             events,
             followers,
         }
@@ -125,14 +142,10 @@ impl Metrics {
     }
 
     pub(super) fn pushed(&self, tally: Tally) {
-        for (outcome, count) in [
-            ("accepted", tally.accepted),
-            ("conflict", tally.conflicts),
-            ("rejected", tally.rejected),
-            ("not_attempted", tally.not_attempted),
-        ] {
-            self.commits.get_or_create(&OutcomeLabels { outcome }).inc_by(count);
-        }
+        self.commits.accepted.inc_by(tally.accepted);
+        self.commits.conflicts.inc_by(tally.conflicts);
+        self.commits.rejected.inc_by(tally.rejected);
+        self.commits.not_attempted.inc_by(tally.not_attempted);
         self.events.inc_by(tally.events);
     }
 
