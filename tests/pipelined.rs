@@ -74,7 +74,6 @@ async fn written_by_two(config: &PostgresConfig, leaving: usize) -> Result<Vec<W
 /// What was acknowledged is there, where it was said to be; positions and versions have no holes.
 async fn assert_whole(config: PostgresConfig, acknowledged: Vec<Written>) -> Result<(), StoreError> {
     assert_eq!(acknowledged.len(), 2 * CALLERS * APPENDS);
-    let name = schema::quoted(&config);
     let store = schema::store(config).await?;
     let mut versions: HashMap<StreamId, u64> = HashMap::new();
     let mut places = HashMap::new();
@@ -97,11 +96,6 @@ async fn assert_whole(config: PostgresConfig, acknowledged: Vec<Written>) -> Res
     for (id, stream, version) in acknowledged {
         assert_eq!(places.get(&id), Some(&(stream, version)), "what was acknowledged is where it was said");
     }
-    let heads = schema::connect().await;
-    let heads = heads.query(&format!("select stream_id, version from {name}.streams"), &[]).await.unwrap();
-    for row in heads {
-        assert_eq!(versions.get(row.get::<_, &str>(0)).copied(), u64::try_from(row.get::<_, i64>(1)).ok());
-    }
     Ok(())
 }
 
@@ -113,7 +107,7 @@ async fn a_head_that_is_as_high_by_chance_is_no_proof() {
         let (one, other) = (schema::store(config.clone()).await?, schema::store(config.clone()).await?);
         one.write_events(note("s")).await?;
         let name = schema::quoted(&config);
-        let undo = format!("truncate {name}.events, {name}.streams, {name}.spaces");
+        let undo = format!("truncate {name}.events, {name}.spaces");
         schema::connect().await.batch_execute(&undo).await.unwrap();
         other.write_events(note("t")).await?;
         let written = one.write_events(note("s")).await?;

@@ -9,7 +9,7 @@ use eventcore_web::StoreError;
 use eventcore_web::event::{
     Batch, EventId, EventToWrite, EventType, Json, JsonEvent, RawEvent, SpaceId, StreamId,
 };
-use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore, SCHEMA_VERSION};
+use eventcore_web::store::postgres::{PostgresConfig, PostgresEventStore};
 use eventcore_web::store::{Backend, EventStore, Query, ReadOptions};
 use eventcore_web::testing::contract;
 use eventcore_web::version::{Cursor, EventVersion, ExpectedVersion, Position, Positions};
@@ -362,45 +362,6 @@ async fn a_statement_that_postgresql_refuses_fails_for_its_writer_alone() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_replicas_migrate_at_once_and_agree_on_the_identity() {
-    in_schema(|config| async move {
-        let starts = (0..8).map(|_| {
-            let config = config.clone();
-            tokio::spawn(async move {
-                let spaces = config.spaces()?;
-                spaces.initialize().await?;
-                spaces.initialize().await?;
-                spaces.backend_id().await
-            })
-        });
-        let mut identities = Vec::new();
-        for start in starts.collect::<Vec<_>>() {
-            identities.push(start.await.unwrap()?);
-        }
-        identities.dedup();
-        assert_eq!(identities.len(), 1);
-        Ok(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_schema_of_a_newer_version_is_refused() {
-    in_schema(|config| async move {
-        let quoted = schema::quoted(&config);
-        let store = schema::store(config).await?;
-        let admin = connect().await;
-        admin.batch_execute(&format!("update {quoted}.endpoint set schema_version = 99")).await.unwrap();
-        assert_eq!(
-            store.initialize().await,
-            Err(StoreError::SchemaTooNew { found: 99, known: SCHEMA_VERSION })
-        );
-        Ok(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_schema_may_have_any_name() {
     for name in ["Quoted \"Name\"", "x\"; drop schema public cascade; --", "{schema} $1 'y'", "ünïcode.dot"]
@@ -473,16 +434,4 @@ async fn a_database_that_is_not_there_is_a_typed_error() {
     let error = PostgresEventStore::<JsonEvent>::new(invalid).await.err().unwrap();
     assert_eq!(error.code(), "INVALID_REQUEST");
     assert!(!error.to_string().contains("secret"), "{error}");
-}
-
-#[tokio::test]
-async fn a_schema_that_was_not_initialized_says_so() {
-    in_schema(|config| async move {
-        let store = PostgresEventStore::<JsonEvent>::new(config).await?;
-        let error = store.write_events(note("s")).await.unwrap_err();
-        assert_eq!(error.code(), "STORAGE_UNAVAILABLE");
-        assert!(error.to_string().contains("initialize"), "{error}");
-        Ok(())
-    })
-    .await;
 }

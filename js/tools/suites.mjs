@@ -15,7 +15,15 @@ import { Failure, passOn, say, seconds, step } from './step.mjs';
 const SUITE_MS = 25 * 60_000;
 const SERVER = ['--features', 'server'];
 /** What is tested with a second version of PostgreSQL too. */
-const POSTGRES_TESTS = ['postgres', 'postgres_faults', 'pipelined', 'notify', 'retention', 'sharding'];
+const POSTGRES_TESTS = [
+  'postgres',
+  'migrations',
+  'postgres_faults',
+  'pipelined',
+  'notify',
+  'retention',
+  'sharding',
+];
 /** A file of tests runs in several browsers, one after the other. */
 const TEST_MS = 20 * 60_000;
 

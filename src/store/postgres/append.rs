@@ -235,7 +235,7 @@ async fn transaction<C: SqlClient>(
         let is_repeat = outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
         session.run(&[Statement::new(&sql.rollback, &[]), tell][..1 + usize::from(is_repeat)]).await?;
     } else {
-        let (arrays, from) = (arrays::of(&written), head.to_string());
+        let (arrays, from) = (arrays::of(head, &written), head.to_string());
         let params = [space.as_str(), &from, &at, ""];
         let write = Statement::new(&sql.write, &params).with_arrays(&arrays);
         let answers = session.run(&[write, Statement::new(&sql.commit, &[]), tell]).await?;

@@ -1,13 +1,12 @@
 //! What an append writes, as arrays: a column of `write.sql` each.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
 use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
-use crate::event::{RawEvent, StreamId, time};
-use crate::version::EventVersion;
+use crate::event::{RawEvent, time};
+use crate::version::{EventVersion, Position};
 
 /// An array as a parameter.
 #[derive(Debug, Clone)]
@@ -22,13 +21,11 @@ pub enum Array<'a> {
     Times(Vec<DateTime<Utc>>),
 }
 
-/// The arrays of `write.sql`, in its order. Positions are none of them: they are dense.
-pub(super) fn of(written: &[RawEvent]) -> [Array<'_>; 10] {
-    let mut last: HashMap<&StreamId, EventVersion> = HashMap::with_capacity(written.len());
-    last.extend(written.iter().map(|event| (&event.stream_id, event.version)));
-    let (streams, versions): (Vec<_>, Vec<_>) =
-        last.into_iter().map(|(stream, version)| (stream.as_str(), integer(version))).unzip();
+/// The arrays of `write.sql`, in its order, for events that follow on a position.
+pub(super) fn of(after: Position, written: &[RawEvent]) -> [Array<'_>; 9] {
+    let positions = (1..).take(written.len()).map(|at| after.get().cast_signed() + at);
     [
+        Array::Integers(positions.collect()),
         Array::Ids(written.iter().map(|event| event.id.as_uuid()).collect()),
         Array::Ids(written.iter().map(|event| event.commit_id.as_uuid()).collect()),
         Array::Texts(written.iter().map(|event| event.stream_id.as_str()).collect()),
@@ -37,8 +34,6 @@ pub(super) fn of(written: &[RawEvent]) -> [Array<'_>; 10] {
         Array::Texts(written.iter().map(|event| event.payload.text()).collect()),
         Array::Texts(written.iter().map(|event| event.metadata.text()).collect()),
         Array::Times(written.iter().map(|event| event.occurred_at).collect()),
-        Array::Texts(streams),
-        Array::Integers(versions),
     ]
 }
 

@@ -164,7 +164,7 @@ impl Plan {
         target: &Target<'_, C>,
     ) -> Result<bool, SqlError> {
         let &Target { sql, space, channel, .. } = target;
-        let arrays = arrays::of(&self.events);
+        let arrays = arrays::of(self.from, &self.events);
         let (news, from, to) =
             (listener::appended(space, self.to), self.from.to_string(), self.to.to_string());
         let on = self.on.map(|id| id.to_string()).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::columns::Columns;
 use super::sql::Sql;
 
 /// The statements of each version of the tables, in order. What was released is never changed.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         include_str!("sql/schema/001-endpoint.sql"),
         include_str!("sql/schema/001-identity.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&[&str]; 2] = [
         include_str!("sql/schema/001-events.sql"),
     ],
     &[include_str!("sql/schema/002-erased.sql")],
+    &[include_str!("sql/schema/003-streams.sql")],
 ];
 
 /// The version of the tables that this library knows.

@@ -20,7 +20,7 @@ async function load(...args) {
 async function schema(url) {
   const name = `bench_${randomUUID().replaceAll('-', '')}`;
   const pool = new pg.Pool({ connectionString: url, max: 1 });
-  const tables = ['events', 'streams', 'spaces'].map((table) => `${name}.${table}`).join(', ');
+  const tables = ['events', 'spaces'].map((table) => `${name}.${table}`).join(', ');
   return { name, empty: () => pool.query(`truncate ${tables}`), end: () => pool.end() };
 }
 

@@ -2,9 +2,6 @@
 with gone as (
   delete from {schema}.events
   where space = $1::text
-), ended as (
-  delete from {schema}.streams
-  where space = $1::text
 )
 update {schema}.spaces
 set erased_at = coalesce(erased_at, now())

@@ -2,7 +2,15 @@
 -- No row where the space has none or is erased; a row without a stream where none of them exists.
 select p.head{text}, {name}(s.stream_id){text}, s.version{text}
 from {schema}.spaces p
-left join {schema}.streams s
-  on s.space = $1::text
-  and s.stream_id = any (array(select jsonb_array_elements_text($2::text::jsonb)))
+left join lateral (
+  select q.stream_id, l.version
+  from jsonb_array_elements_text($2::text::jsonb) as q (stream_id)
+  cross join lateral (
+    select e.version
+    from {schema}.events e
+    where e.space = $1::text and e.stream_id = q.stream_id
+    order by e.version desc
+    limit 1
+  ) l
+) s on true
 where p.space = $1::text and p.erased_at is null

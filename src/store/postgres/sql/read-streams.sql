@@ -3,7 +3,13 @@
 select q.number{text}, coalesce(s.version, 0){text}, (p.erased_at is not null){text}, wanted.*
 from jsonb_array_elements_text($2::text::jsonb) with ordinality as q (stream_id, number)
 left join {schema}.spaces p on p.space = $1::text
-left join {schema}.streams s on s.space = $1::text and s.stream_id = q.stream_id
+left join lateral (
+  select e.version
+  from {schema}.events e
+  where e.space = $1::text and e.stream_id = q.stream_id
+  order by e.version desc
+  limit 1
+) s on true
 left join lateral (
   select {event}
   from {schema}.events e
