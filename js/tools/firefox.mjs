@@ -14,8 +14,11 @@ export async function launchFirefox(prefs = {}) {
     browser: 'firefox',
     executablePath: (await requireBrowser('firefox')).browser,
     headless: true,
-    // Where a page asks for persistent storage, nobody is there to be asked.
     extraPrefsFirefox: {
+      // Else every function that a page hands to the browser takes a trace with it, for whoever drives it: a page that
+      // nobody drives does not, and the deeper it calls the more that would cost it.
+      'javascript.options.asyncstack': false,
+      // Where a page asks for persistent storage, nobody is there to be asked.
       'dom.storageManager.prompt.testing': true,
       'dom.storageManager.prompt.testing.allow': true,
       ...prefs,
