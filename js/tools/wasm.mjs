@@ -87,6 +87,7 @@ export async function buildModule(name) {
     );
     renameSync(`${module}.opt`, module);
     shorten(work);
+    passTextsAtOnce(work);
     writeInline(work);
   }
   deliver(work, name, shrink ? INLINE : []);
@@ -99,6 +100,35 @@ function shorten(work) {
     const whole = readFileSync(path.join(work, file), 'utf8');
     writeFileSync(path.join(work, file), rename(whole));
   }
+}
+
+/** A text that is passed to the module, as the generator has it: a character at a time while all are ASCII. */
+const PASSING =
+  / {4}let offset = 0;\n\n( {4}for [\s\S]*?\n {4}\}\n) {4}if \(offset !== len\) \{\n {8}if [\s\S]*?\n {8}\}\n/;
+
+/** From here on, in characters, a call of the browser's encoder is cheaper than a loop. */
+const LONG = 128;
+
+/** Encodes long texts at once. */
+function passTextsAtOnce(work) {
+  const file = path.join(work, 'eventcore.js');
+  const glue = readFileSync(file, 'utf8');
+  if (!PASSING.test(glue)) throw new Failure('the glue passes texts in another way: see PASSING');
+  const faster = glue.replace(
+    PASSING,
+    (_, loop) => `    let offset = 0;
+    let read = 0;
+    if (len > ${LONG}) {
+        ({ read, written: offset } = cachedTextEncoder.encodeInto(arg, mem.subarray(ptr, ptr + len)));
+    } else {
+${loop.replaceAll(/^/gm, '    ').trimEnd()}
+        read = offset;
+    }
+    if (read !== len) {
+        arg = arg.slice(read);
+`,
+  );
+  writeFileSync(file, faster);
 }
 
 function writeInline(work) {

@@ -59,6 +59,25 @@ describe('writing and reading', () => {
     ]);
   });
 
+  test('texts of every length arrive, whatever characters they have and wherever', async () => {
+    const store = await open();
+    const odd = ['', 'ä', '€', '😀', 'ä€😀'];
+    const lengths = [0, 1, 20, 127, 128, 129, 300, 40_000];
+    const payloads = lengths.flatMap((length) =>
+      odd.flatMap((some) => [
+        { text: some + 'x'.repeat(length) },
+        { text: 'x'.repeat(length) + some },
+        { text: `${'x'.repeat(length / 2)}${some}${'ü'.repeat(length / 2)}` },
+      ]),
+    );
+    for (const payload of payloads) await store.writeEvents([noted('texts', 'noCheck', payload)]);
+    const { events } = await store.readStream('texts');
+    assert.deepEqual(
+      events.map((event) => event.payload),
+      payloads,
+    );
+  });
+
   test('a stream that does not exist is empty and at version 0', async () => {
     const store = await open();
     assert.deepEqual(await store.readStream('none'), { streamId: 'none', version: 0, events: [] });
