@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::error::StoreError;
-use crate::event::{Commit, EventId, Limits, SpaceId, StreamId};
+use crate::event::{Commit, EventId, Limits, SpaceId};
 use crate::store::Appended;
 use crate::timer::sleep;
-use crate::version::{Admission, EventVersion, Known, Outcome, Position};
+use crate::version::{Admission, Known, Outcome, Position};
 
 use super::arrays;
 use super::client::{SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, json, texts};
-use super::heads::{Decision, Heads, Plan};
+use super::heads::{self, Decision, Heads, Plan};
 use super::listener;
 use super::queue::{Answer, Waiting};
 use super::sql::Sql;
@@ -267,7 +267,7 @@ async fn lock<S: SqlSession>(
     let mut statements = vec![
         Statement::new(&sql.begin, &[]),
         Statement::new(&sql.lock_space, &of_space),
-        Statement::new(&sql.heads, &of_streams),
+        Statement::new(&sql.look, &of_streams),
     ];
     if ids != "[]" {
         statements.push(Statement::new(&sql.known_events, &of_ids));
@@ -286,12 +286,8 @@ async fn lock<S: SqlSession>(
     if locked.flag()? {
         return Err(StoreError::SpaceErased(space.clone()).into());
     }
-    let mut known = Known::default();
-    for row in answers.next().unwrap_or_default() {
-        let mut columns = Columns::from(row);
-        let (stream, version): (StreamId, EventVersion) = (columns.name()?, columns.version()?);
-        known.heads.insert(stream, version);
-    }
+    let (_, heads) = heads::looked(answers.next().unwrap_or_default())?;
+    let mut known = Known { heads, ..Known::default() };
     for row in answers.next().unwrap_or_default() {
         if let Some(event) = Columns::from(row).event()? {
             known.events.insert(event.id, event);

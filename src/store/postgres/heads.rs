@@ -9,12 +9,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use crate::error::StoreError;
 use crate::event::{Commit, EventId, RawEvent, SpaceId, StreamId};
 use crate::version::{Admission, EventVersion, Known, Outcome, Position};
 
 use super::append::{Failure, Target};
 use super::arrays;
-use super::client::{SqlClient, SqlError, SqlSession, Statement};
+use super::client::{Row, SqlClient, SqlError, SqlSession, Statement};
 use super::columns::{Columns, texts};
 use super::listener;
 use super::sql::Sql;
@@ -109,15 +110,9 @@ impl Heads {
         // What is not there is at version 0.
         let mut streams: HashMap<StreamId, EventVersion> =
             touched.into_iter().map(|stream| (stream.clone(), EventVersion::ZERO)).collect();
-        let mut head = None;
-        for row in rows {
-            let mut columns = Columns::from(row);
-            head = Some(columns.position()?);
-            if let Some(stream) = columns.optional_name::<StreamId>()? {
-                streams.insert(stream, columns.version()?);
-            }
-        }
+        let (head, found) = looked(rows)?;
         let Some(head) = head else { return Ok(false) };
+        streams.extend(found);
         match self.head == Some(head) {
             true => self.move_to(head, self.last, streams),
             false => *self = Self::after(head, None, streams),
@@ -149,6 +144,21 @@ impl Heads {
         };
         unknown.iter().all(written).then_some(known)
     }
+}
+
+/// What `look.sql` answers: the head, where the space is there and not erased, and the versions of streams that exist.
+pub(super) fn looked(
+    rows: Vec<Row>,
+) -> Result<(Option<Position>, HashMap<StreamId, EventVersion>), StoreError> {
+    let (mut head, mut streams) = (None, HashMap::new());
+    for row in rows {
+        let mut columns = Columns::from(row);
+        head = Some(columns.position()?);
+        if let Some(stream) = columns.optional_name::<StreamId>()? {
+            streams.insert(stream, columns.version()?);
+        }
+    }
+    Ok((head, streams))
 }
 
 fn commits<'a>(runs: &'a [Cow<'_, [Commit]>]) -> impl Iterator<Item = &'a Commit> {

@@ -39,7 +39,6 @@ sql! {
     rollback: "rollback.sql";
     ensure_space: "ensure-space.sql";
     lock_space: "lock-space.sql";
-    heads: "heads.sql";
     look: "look.sql";
     known_events: "known-events.sql";
     write: "write.sql";
