@@ -2,7 +2,6 @@
 //! to the space before and nobody else did since, [`heads`] does the same in one statement.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::error::StoreError;
 use crate::event::{Commit, EventId, Limits, SpaceId};
@@ -253,15 +252,13 @@ async fn lock<S: SqlSession>(
     space: &SpaceId,
     runs: &[Cow<'_, [Commit]>],
 ) -> Result<(Position, Known), Failure> {
-    let commits = || runs.iter().flat_map(|run| run.iter());
-    let streams: BTreeSet<&str> =
-        commits().flat_map(Commit::expectations).map(|expectation| expectation.stream_id.as_str()).collect();
-    let ids: Vec<EventId> = commits()
+    let streams = heads::touched(runs);
+    let ids: Vec<EventId> = heads::commits(runs)
         .filter(|commit| !commit.is_fresh())
         .flat_map(Commit::events)
         .map(|event| event.id)
         .collect();
-    let (streams, ids) = (texts(streams.into_iter()), json(&ids));
+    let (streams, ids) = (texts(streams.iter().map(|stream| stream.as_str())), json(&ids));
     let (of_space, of_streams, of_ids) =
         ([space.as_str()], [space.as_str(), &streams], [space.as_str(), &ids]);
     let mut statements = vec![

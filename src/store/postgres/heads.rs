@@ -102,8 +102,7 @@ impl Heads {
         space: &SpaceId,
         runs: &[Cow<'_, [Commit]>],
     ) -> Result<bool, Failure> {
-        let touched: BTreeSet<&StreamId> =
-            commits(runs).flat_map(Commit::expectations).map(|expectation| &expectation.stream_id).collect();
+        let touched = touched(runs);
         let asked = texts(touched.iter().map(|stream| stream.as_str()));
         let params = [space.as_str(), &asked];
         let rows = session.run(&[Statement::new(&sql.look, &params)]).await?.pop().unwrap_or_default();
@@ -161,7 +160,12 @@ pub(super) fn looked(
     Ok((head, streams))
 }
 
-fn commits<'a>(runs: &'a [Cow<'_, [Commit]>]) -> impl Iterator<Item = &'a Commit> {
+/// The streams that runs touch: those that they expect something of.
+pub(super) fn touched<'a>(runs: &'a [Cow<'_, [Commit]>]) -> BTreeSet<&'a StreamId> {
+    commits(runs).flat_map(Commit::expectations).map(|expectation| &expectation.stream_id).collect()
+}
+
+pub(super) fn commits<'a>(runs: &'a [Cow<'_, [Commit]>]) -> impl Iterator<Item = &'a Commit> {
     runs.iter().flat_map(|run| run.iter())
 }
 

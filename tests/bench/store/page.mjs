@@ -107,18 +107,16 @@ const rows = {
   stream: (adapter) =>
     using(adapter, 'stream', 'relaxed', async (store) => {
       await fill(store, 10_000, 1);
-      const read = async () => {
+      return rate(async () => {
         const events = await store.readStream('stream-0');
         expectEvents(events, 10_000);
         return events.length;
-      };
-      return rate(read);
+      });
     }),
   feed: (adapter) =>
     using(adapter, 'feed', 'relaxed', async (store) => {
       await fill(store, 10_000, 10);
-      const read = () => readByPages(store, 10_000);
-      return rate(read);
+      return rate(() => readByPages(store, 10_000));
     }),
   singles: (adapter) =>
     using(adapter, 'singles', 'relaxed', async (store) => {
