@@ -46,8 +46,7 @@ impl IndexedDbBackend {
 }
 
 async fn done(transaction: Transaction) -> Result<(), StoreError> {
-    // An app keeps values of any size.
-    match transaction.commit(usize::MAX)?.await? {
+    match transaction.commit()?.await? {
         Committed::Done => Ok(()),
         Committed::Aborted(why) => Err(why),
     }
