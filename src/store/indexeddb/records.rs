@@ -298,15 +298,19 @@ pub(super) fn expectations(expected: &Expectations<'_>) -> HashMap<CommitId, Vec
     expected.iter().map(|(commit, expected)| (*commit, expected.to_vec())).collect()
 }
 
-/// The key and the value of a waiting commit.
-pub(super) fn encode_waiting(number_: u64, waiting: &OutboxCommit) -> Result<(JsValue, JsValue), StoreError> {
+/// The key and the value of a waiting commit, and the bytes of its text.
+pub(super) fn encode_waiting(
+    number_: u64,
+    waiting: &OutboxCommit,
+) -> Result<(JsValue, JsValue, usize), StoreError> {
     let value = Object::new().unchecked_into::<Value>();
     value.set_p(number(number_));
-    value.set_text(&to_text(&waiting.commit));
+    let text = to_text(&waiting.commit);
+    value.set_text(&text);
     if let Some(refusal) = &waiting.refused {
         value.set_parked(&to_text(refusal));
     }
-    Ok((number(number_).into(), value.into()))
+    Ok((number(number_).into(), value.into(), text.len()))
 }
 
 /// Reads what `getAll` on the outbox answered: commits with their numbers.

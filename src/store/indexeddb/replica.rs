@@ -97,7 +97,7 @@ impl Replica for IndexedDbBackend {
             writing.after.forget_waiting(&waiting.commit);
             match changed {
                 Some(waiting) => {
-                    let (key, value) = records::encode_waiting(*number_, &waiting)?;
+                    let (key, value, _) = records::encode_waiting(*number_, &waiting)?;
                     writing.transaction.put(OUTBOX, &key, &value)?;
                     writing.after.count_waiting(&waiting.commit);
                 }

@@ -70,7 +70,7 @@ impl Inner {
     }
 }
 
-async fn all(transaction: &Transaction, store: &str) -> Result<Vec<JsValue>, StoreError> {
+async fn all(transaction: &Transaction, store: &'static str) -> Result<Vec<JsValue>, StoreError> {
     let all = KeyRange::lower_bound(&0.0.into(), None).map_err(failed)?;
     Ok(tail::values(transaction.get_all(store, all, None)?.await?))
 }

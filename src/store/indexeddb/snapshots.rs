@@ -46,7 +46,8 @@ impl IndexedDbBackend {
 }
 
 async fn done(transaction: Transaction) -> Result<(), StoreError> {
-    match transaction.commit()?.await? {
+    // An app keeps values of any size.
+    match transaction.commit(usize::MAX)?.await? {
         Committed::Done => Ok(()),
         Committed::Aborted(why) => Err(why),
     }

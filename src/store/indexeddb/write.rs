@@ -41,6 +41,9 @@ pub(super) struct Writing<'a> {
     /// The new events, where they stay in the tail.
     record: Option<Lying>,
     is_folding: bool,
+    /// Bytes that are written, about; for who looked first as many as there can be, so that the browser says why it
+    /// failed.
+    bytes: usize,
 }
 
 impl Inner {
@@ -79,6 +82,7 @@ impl Inner {
             own: self.cache.borrow().own(),
             record: None,
             is_folding: false,
+            bytes: if has_looked { usize::MAX } else { 0 },
         })
     }
 }
@@ -97,7 +101,10 @@ impl Writing<'_> {
             false => None,
         };
         match record {
-            Some(record) if self.has_room(events.len() as u64, record.size()) => self.record = Some(record),
+            Some(record) if self.has_room(events.len() as u64, record.size()) => {
+                self.bytes = self.bytes.saturating_add(record.size());
+                self.record = Some(record);
+            }
             _ => {
                 let tail = fold::read(&self.before.records);
                 let events = fold::Part::Events(events.to_vec(), records::expectations(expected));
@@ -134,6 +141,7 @@ impl Writing<'_> {
     }
 
     fn put_in_log(&mut self, parts: Vec<fold::Part>) -> Result<(), StoreError> {
+        self.bytes = usize::MAX;
         for record in fold::packed(parts) {
             // A key that is taken would be a position that is given twice.
             self.transaction.add(LOG, &record.key()?, record.value())?;
@@ -148,8 +156,9 @@ impl Writing<'_> {
 
     /// Puts a commit at the end of the outbox.
     pub(super) fn put_waiting(&mut self, waiting: &OutboxCommit) -> Result<(), StoreError> {
-        let (key, value) = records::encode_waiting(self.after.next, waiting)?;
+        let (key, value, size) = records::encode_waiting(self.after.next, waiting)?;
         self.transaction.add(OUTBOX, &key, &value)?;
+        self.bytes = self.bytes.saturating_add(size);
         self.after.next += 1;
         self.after.count_waiting(&waiting.commit);
         Ok(())
@@ -169,7 +178,7 @@ impl Writing<'_> {
         for (key, value) in next.entries() {
             self.transaction.add(TAIL, &key, &value)?;
         }
-        let ending = self.transaction.commit()?;
+        let ending = self.transaction.commit(self.bytes)?;
         // While it is waited for: who hears of it and looks, waits for it too.
         self.inner.tell_others();
         match ending.await? {
