@@ -1,8 +1,9 @@
 // Builds the wasm modules: compile with Cargo, generate the JavaScript glue, shrink.
 
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { withoutFeature } from './features.mjs';
 import { shortenNames } from './names.mjs';
 import { silencePanics } from './panics.mjs';
 import { npmProgram, ROOT, run } from './run.mjs';
@@ -23,7 +24,6 @@ export const MODULES = {
 /** What rustc emits for this target; the optimizer may use it, and needs to be told. */
 const WASM_FEATURES = [
   'bulk-memory',
-  'multivalue',
   'mutable-globals',
   'nontrapping-float-to-int',
   'reference-types',
@@ -48,7 +48,7 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  const tools = ['wasm', 'wasm-binary', 'names', 'panics'].map((tool) => `js/tools/${tool}.mjs`);
+  const tools = ['wasm', 'wasm-binary', 'features', 'names', 'panics'].map((tool) => `js/tools/${tool}.mjs`);
   return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', ...tools];
 }
 
@@ -69,10 +69,9 @@ export async function buildModule(name) {
     const what = ['--lib', '--crate-type', 'cdylib', '--features', name];
     await run('cargo', ['rustc', '--quiet', ...what, '--target', WASM_TARGET, '--profile', profile]);
     // Every module is compiled to the same place: it is taken away before the next one overwrites it.
-    copyFileSync(
-      path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'),
-      path.join(work, 'compiled.wasm'),
-    );
+    const compiled = readFileSync(path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'));
+    // Else the generator makes functions that return several values, and Firefox calls those by a slow way.
+    writeFileSync(path.join(work, 'compiled.wasm'), withoutFeature(compiled, 'multivalue'));
   });
   await buildBindgen();
   await step(`generating the glue of ${name}`, () =>
