@@ -52,15 +52,19 @@ export abstract class BaseStore<M extends object = AnyEvents> implements AsyncDi
    * before anything is written; EventIdReused; StorageUnavailable. QuotaExceeded where a browser has no more room;
    * Overloaded and SpaceErased of a store in PostgreSQL.
    */
-  async writeEvents(
-    events: readonly EventToWrite<M>[] | Batch<M>,
-    options: WriteOptions = {},
-  ): Promise<WriteResult> {
-    options.signal?.throwIfAborted();
-    const encoded = this.#codec.encode(events);
-    const batch = typeof encoded === 'string' ? encoded : await encoded;
-    options.signal?.throwIfAborted();
-    return this.#write(batch, options.signal);
+  writeEvents(events: readonly EventToWrite<M>[] | Batch<M>, options: WriteOptions = {}): Promise<WriteResult> {
+    const { signal } = options;
+    try {
+      signal?.throwIfAborted();
+      const batch = this.#codec.encode(events);
+      if (typeof batch === 'string') return this.#write(batch, signal);
+      return batch.then((batch) => {
+        signal?.throwIfAborted();
+        return this.#write(batch, signal);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Reads several streams as they are at one moment, in the order asked for; `maxEvents` holds for each. */

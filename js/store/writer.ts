@@ -1,6 +1,6 @@
 // What an app writes in one turn, as one call of the module: so that many writers at once cost little more than one.
 
-import { rethrown, type ToldError, told } from '../errors.js';
+import { type ToldError, told, typed } from '../errors.js';
 import type { WriteResult } from '../events.js';
 import type { LocalStore } from '../wasm/client/eventcore.js';
 
@@ -52,18 +52,20 @@ export class Writer {
     if (call.length > 0) this.#send(call);
   }
 
-  async #send(call: readonly Writing[]): Promise<void> {
-    try {
-      const text = await rethrown(this.#inner.writeEvents(call.map(({ batch }) => batch).join('\n')));
+  #send(call: readonly Writing[]): void {
+    const answered = (text: string): void => {
       const answers = JSON.parse(text) as (WriteResult | ToldError)[];
       for (const [index, { resolve, reject }] of call.entries()) {
         const answer = answers[index] as WriteResult | ToldError;
         if ('code' in answer) reject(told(answer));
         else resolve(answer);
       }
+    };
+    try {
+      this.#inner.writeEvents(call.map(({ batch }) => batch).join('\n'), answered);
     } catch (error) {
-      // Of the module as a whole; those that were answered are not told again.
-      for (const { reject } of call) reject(error);
+      // Of the module as a whole.
+      for (const { reject } of call) reject(typed(error));
     }
   }
 }

@@ -76,12 +76,15 @@ impl LocalStore {
         self.backend().ids().next().to_string()
     }
 
-    /// Writes batches, a line of JSON each, that stand each for itself; answers with a JSON array of what each did, or
-    /// why it did not. They share a transaction where that is possible.
-    #[wasm_bindgen(js_name = writeEvents, unchecked_return_type = "Promise<string>")]
-    pub fn write_events(&self, batches: String) -> Promise {
-        let store = self.share();
-        promise(async move { Ok(writing::write_each(&store, &batches).await) })
+    /// Writes batches, a line of JSON each, that stand each for itself; they share a transaction where that is possible.
+    /// `answered` is called once with a JSON array of what each did, or why it did not, maybe at once.
+    #[wasm_bindgen(js_name = writeEvents)]
+    pub fn write_events(
+        &self,
+        batches: &str,
+        #[wasm_bindgen(unchecked_param_type = "(answers: string) => void")] answered: Function,
+    ) {
+        writing::write_each(&self.0, batches, answered);
     }
 
     /// Reads streams; answers with a JSON array in the order asked for. Where `packed` is given, an array per

@@ -1,13 +1,16 @@
 //! The two logs that an app can open, as one type: a module with both would be twice as large if each store,
 //! subscription and sync were compiled for each of them.
 
+use std::sync::Arc;
+
 use event_listener::EventListener;
 use js_sys::{Array, Map};
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
-use crate::store::indexeddb::{IndexedDbBackend, Salvage};
+use crate::store::indexeddb::{Answer, IndexedDbBackend, Salvage};
 use crate::store::memory::MemoryBackend;
 use crate::store::{
     Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
@@ -59,28 +62,19 @@ impl LocalBackend {
         }
     }
 
-    /// Appends commits, each as a run of its own; what became of each, in their order.
-    pub(super) async fn append_each(&self, commits: Vec<Commit>) -> Vec<Result<Outcome, StoreError>> {
-        let count = commits.len();
-        let runs = commits.into_iter().map(|commit| vec![commit]);
-        let outcomes = match self {
-            Self::IndexedDb(log) => log.append_each(runs.collect()).await,
-            Self::Memory(log, _) => {
-                let mut outcomes = Vec::with_capacity(count);
-                for run in runs {
-                    outcomes.push(log.append(run).await);
-                }
-                Ok(outcomes)
-            }
-        };
-        let unanswered = || StoreError::Internal("a log answered without an outcome".into());
-        match outcomes {
-            Ok(outcomes) => {
-                let one = |mut run: Vec<Outcome>| run.pop().ok_or_else(unanswered);
-                outcomes.into_iter().map(|run| run.and_then(one)).collect()
-            }
-            Err(error) => vec![Err(error); count],
+    /// Appends runs that stand each for itself; `answer` is told what became of each.
+    pub(super) fn append_each(self: &Arc<Self>, runs: Vec<Vec<Commit>>, answer: Answer) {
+        if let Self::IndexedDb(log) = &**self {
+            return log.append_each(runs, answer);
         }
+        let this = Arc::clone(self);
+        spawn_local(async move {
+            let mut outcomes = Vec::with_capacity(runs.len());
+            for run in runs {
+                outcomes.push(this.append(run).await);
+            }
+            answer(outcomes);
+        });
     }
 
     /// What waits and can be read, and what beside the log cannot.

@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Inner;
@@ -22,7 +21,7 @@ use crate::version::{Admission, Known, Outcome};
 /// Events of one transaction, about: so that a flood of writes lets readers in between.
 const GROUP_EVENTS: usize = 4_096;
 
-type Outcomes = Result<Vec<Outcome>, StoreError>;
+pub(crate) type Outcomes = Result<Vec<Outcome>, StoreError>;
 
 /// Runs that wait for a transaction.
 #[derive(Default)]
@@ -31,25 +30,21 @@ pub(super) struct Queue {
     busy: bool,
 }
 
-/// What one caller has to write.
+/// What one caller has to write, and who is told what became of it.
 struct Waiting {
     runs: Vec<Vec<Commit>>,
-    answer: Sender,
+    answer: Answer,
 }
 
-type Sender = oneshot::Sender<Vec<Outcomes>>;
+/// Is told what became of each run.
+pub(crate) type Answer = Box<dyn FnOnce(Vec<Outcomes>)>;
 
 impl Inner {
-    /// Queues runs, each of which stands for itself. Their transaction goes on when the caller no longer waits.
-    ///
-    /// # Errors
-    /// Where the log is closed.
-    pub(super) async fn append(self: &Rc<Self>, runs: Vec<Vec<Commit>>) -> Result<Vec<Outcomes>, StoreError> {
-        self.open()?;
-        if runs.is_empty() {
-            return Ok(Vec::new());
+    /// Queues runs, each of which stands for itself; they are written whether anybody waits for the answer or not.
+    pub(super) fn append(self: &Rc<Self>, runs: Vec<Vec<Commit>>, answer: Answer) {
+        if let Err(error) = self.open() {
+            return answer(vec![Err(error); runs.len()]);
         }
-        let (answer, answered) = oneshot::channel();
         let idle = {
             let mut queue = self.queue.borrow_mut();
             queue.waiting.push(Waiting { runs, answer });
@@ -58,7 +53,6 @@ impl Inner {
         if idle {
             spawn_local(Rc::clone(self).drain());
         }
-        answered.await.map_err(|_| StoreError::Closed)
     }
 
     /// Whether appends are under way.
@@ -74,14 +68,13 @@ impl Inner {
             }
             let mut outcomes = self.write_each(&runs).await.into_iter();
             for (count, answer) in callers {
-                // A caller that no longer waits is not told.
-                let _ = answer.send(outcomes.by_ref().take(count).collect());
+                answer(outcomes.by_ref().take(count).collect());
             }
         }
     }
 
     /// The next runs, and who waits for how many of them.
-    fn next_group(&self) -> (Vec<Vec<Commit>>, Vec<(usize, Sender)>) {
+    fn next_group(&self) -> (Vec<Vec<Commit>>, Vec<(usize, Answer)>) {
         let mut queue = self.queue.borrow_mut();
         let mut events = 0;
         let fits = queue.waiting.iter().take_while(|waiting| {

@@ -33,6 +33,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use event_listener::{Event as Wakeup, EventListener};
+use futures_channel::oneshot;
 use js_sys::Function;
 
 use super::backend::{Backend, FeedSlice, Query, StreamSlice};
@@ -41,6 +42,7 @@ use crate::event::json::quoted;
 use crate::event::{Commit, EventId, IdGenerator, Place, StreamId};
 use crate::version::Outcome;
 
+pub(crate) use append::Answer;
 use append::Queue;
 use cache::Cache;
 use channel::Channel;
@@ -157,15 +159,10 @@ impl IndexedDbBackend {
         schema::delete(name, blocked).await
     }
 
-    /// Appends runs that stand each for itself, in one transaction where that is possible.
-    ///
-    /// # Errors
-    /// Where the log is closed; what becomes of a run is said of each.
-    pub(crate) async fn append_each(
-        &self,
-        runs: Vec<Vec<Commit>>,
-    ) -> Result<Vec<Result<Vec<Outcome>, StoreError>>, StoreError> {
-        self.0.append(runs).await
+    /// Appends runs that stand each for itself, in one transaction where that is possible. `answer` is told as soon as
+    /// it is known what became of them.
+    pub(crate) fn append_each(&self, runs: Vec<Vec<Commit>>, answer: Answer) {
+        self.0.append(runs, answer);
     }
 
     /// # Errors
@@ -249,7 +246,10 @@ impl Drop for Inner {
 
 impl Backend for IndexedDbBackend {
     async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
-        self.0.append(vec![run]).await?.pop().unwrap_or(Err(StoreError::Closed))
+        let (answer, answered) = oneshot::channel();
+        // Who no longer waits is not told.
+        self.0.append(vec![run], Box::new(|outcomes| drop(answer.send(outcomes))));
+        answered.await.ok().and_then(|mut outcomes| outcomes.pop()).unwrap_or(Err(StoreError::Closed))
     }
 
     async fn read_streams(

@@ -125,9 +125,9 @@ pub(super) fn encode(events: &[RawEvent], expected: &Expectations<'_>) -> Lying 
     value.set_n(number(events.len() as u64));
     value.set_s(&streams.last.iter().map(|(id, version)| stream_key(id, number(version.get()))).collect());
     value.set_m(&moments.into_iter().map(|moment| JsValue::from(number(moment))).collect());
-    let text = Text { streams: streams.names(), types: types.names(), commits };
-    value.set_text(&to_text(&text));
-    Lying::of_value(value)
+    let text = to_text(&Text { streams: streams.names(), types: types.names(), commits });
+    value.set_text(&text);
+    Lying { size: Some(text.len()), ..Lying::of_value(value) }
 }
 
 /// A record, read.
@@ -187,6 +187,8 @@ pub(super) struct Lying {
     streams: Rc<OnceCell<Vec<(String, EventVersion)>>>,
     /// What was written into it, where that is known.
     written: Option<Rc<Written>>,
+    /// Bytes of its text, where that is known.
+    size: Option<usize>,
 }
 
 /// Events, and what their commits expect.
@@ -202,7 +204,7 @@ impl Lying {
     }
 
     fn of_value(value: Value) -> Self {
-        Self { value, streams: Rc::default(), written: None }
+        Self { value, streams: Rc::default(), written: None, size: None }
     }
 
     /// The same, with what was written into it, so that it need not be read.
@@ -239,7 +241,8 @@ impl Lying {
 
     /// Bytes of its text, about.
     pub(super) fn size(&self) -> usize {
-        self.value.t().dyn_ref::<js_sys::JsString>().map_or(0, |text| text.length() as usize)
+        let characters = || self.value.t().dyn_ref::<js_sys::JsString>().map(|text| text.length() as usize);
+        self.size.or_else(characters).unwrap_or_default()
     }
 
     /// The streams that it holds, each with the last version of it that it holds.
@@ -261,6 +264,9 @@ impl Lying {
 
     /// How many events it holds.
     pub(super) fn count(&self) -> Result<u64, StoreError> {
+        if let Some((events, _)) = self.written() {
+            return Ok(events.len() as u64);
+        }
         self.value.n().as_f64().map(|count| count as u64).ok_or_else(|| self.corrupt("it has no count"))
     }
 
