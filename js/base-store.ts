@@ -52,7 +52,10 @@ export abstract class BaseStore<M extends object = AnyEvents> implements AsyncDi
    * before anything is written; EventIdReused; StorageUnavailable. QuotaExceeded where a browser has no more room;
    * Overloaded and SpaceErased of a store in PostgreSQL.
    */
-  writeEvents(events: readonly EventToWrite<M>[] | Batch<M>, options: WriteOptions = {}): Promise<WriteResult> {
+  writeEvents(
+    events: readonly EventToWrite<M>[] | Batch<M>,
+    options: WriteOptions = {},
+  ): Promise<WriteResult> {
     const { signal } = options;
     try {
       signal?.throwIfAborted();
