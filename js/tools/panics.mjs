@@ -89,16 +89,8 @@ function* activeSegments(reader) {
 const I32_CONST = 0x41;
 
 function importedFunctions(module) {
-  for (const { id, reader } of sections(module)) {
-    if (id !== SECTIONS.imports) continue;
-    let functions = 0;
-    for (let left = reader.number(); left > 0; left--) {
-      reader.name();
-      reader.name();
-      if (reader.importedType()) functions += 1;
-    }
-    return functions;
-  }
+  for (const { id, reader } of sections(module))
+    if (id === SECTIONS.imports) return reader.importedFunctions();
   return 0;
 }
 

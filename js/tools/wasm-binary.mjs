@@ -76,12 +76,23 @@ export class Reader {
     return kind === KINDS.function;
   }
 
+  /** The number of functions among the imports, where those begin. */
+  importedFunctions() {
+    let functions = 0;
+    for (let left = this.number(); left > 0; left--) {
+      this.name();
+      this.name();
+      if (this.importedType()) functions += 1;
+    }
+    return functions;
+  }
+
   since(start) {
     return this.bytes.subarray(start, this.at);
   }
 }
 
-function section(id, parts) {
+export function section(id, parts) {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([id]), leb(content.length), content]);
 }

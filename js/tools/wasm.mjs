@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { withoutFeature } from './features.mjs';
+import { namedByLikeness } from './likeness.mjs';
 import { shortenNames } from './names.mjs';
 import { silencePanics } from './panics.mjs';
 import { npmProgram, ROOT, run } from './run.mjs';
@@ -31,10 +32,17 @@ const WASM_FEATURES = [
 ];
 
 /**
- * Functions with one caller are inlined where they are small: else less repeats itself. What lies lowest in memory is
- * the far end of the stack, so no address is below 1024 and none wraps around when a constant is added.
+ * Functions with one caller are inlined where they are small, and what is computed twice stays so: else less repeats
+ * itself. What lies lowest in memory is the far end of the stack, so no address is below 1024 and none wraps around when
+ * a constant is added.
  */
-const SHRINK = ['-Oz', '--low-memory-unused', '--one-caller-inline-max-function-size=50'];
+const SHRINK = [
+  '-Oz',
+  '--low-memory-unused',
+  '--one-caller-inline-max-function-size=50',
+  '--skip-pass=local-cse',
+  '--reorder-functions-by-name',
+];
 
 /** Apart from the library's own target folder, so that neither build makes the other start anew. */
 const TOOLS_DIR = 'target/tools';
@@ -48,7 +56,8 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  const tools = ['wasm', 'wasm-binary', 'features', 'names', 'panics'].map((tool) => `js/tools/${tool}.mjs`);
+  const names = ['wasm', 'wasm-binary', 'features', 'likeness', 'names', 'panics'];
+  const tools = names.map((tool) => `js/tools/${tool}.mjs`);
   return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', ...tools];
 }
 
@@ -78,18 +87,25 @@ export async function buildModule(name) {
     run(path.join(ROOT, BINDGEN), [path.join(work, 'compiled.wasm'), work, 'eventcore']),
   );
   if (shrink) {
-    const module = path.join(work, 'eventcore_bg.wasm');
-    writeFileSync(module, silencePanics(readFileSync(module)));
-    const flags = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-    await step(`shrinking ${name}`, () =>
-      run(...npmProgram('binaryen', 'wasm-opt', [...SHRINK, ...flags, module, '-o', `${module}.opt`])),
-    );
-    renameSync(`${module}.opt`, module);
+    await step(`shrinking ${name}`, () => shrinkModule(path.join(work, 'eventcore_bg.wasm')));
     shorten(work);
     passTextsAtOnce(work);
     writeInline(work);
   }
   deliver(work, name, shrink ? INLINE : []);
+}
+
+async function shrinkModule(module) {
+  const flags = WASM_FEATURES.map((feature) => `--enable-${feature}`);
+  const optimize = async (passes) => {
+    const file = [...flags, module, '-o', `${module}.opt`];
+    await run(...npmProgram('binaryen', 'wasm-opt', [...passes, ...SHRINK, ...file]));
+    renameSync(`${module}.opt`, module);
+  };
+  writeFileSync(module, silencePanics(readFileSync(module)));
+  await optimize(['--flatten', '--rereloop']);
+  writeFileSync(module, namedByLikeness(readFileSync(module)));
+  await optimize([]);
 }
 
 function shorten(work) {
