@@ -1,8 +1,10 @@
 // Takes the words out of a module's panics. On this target nobody hears them: a panic writes to a console that is not
 // there and traps. But what would put them together, and all of the standard library's formatting with it, is a large
-// part of a small module. What is left traps at once; the optimizer then takes away what led to it. Where in which file a
-// panic would be is blanked: zeros cost nothing after compression.
+// part of a small module. What is left traps at once, and what only led there is taken away: functions trap too, and data,
+// such as the tables of Unicode by which a character is shown, are blanked: zeros cost nothing after compression. So is
+// where in which file a panic would be.
 
+import { dataSegments, unreachable } from './linking.mjs';
 import { leb, Reader, rewritten, SECTIONS, sections } from './wasm-binary.mjs';
 
 /** Functions of the standard library that never return, by their names without the hash. */
@@ -14,21 +16,26 @@ const ENDS = [
   /^alloc::(alloc::handle_alloc_error|raw_vec::(capacity_overflow|handle_error))$/,
   /^std::alloc::rust_oom/,
   /^std::panicking::panic_handler/,
+  /^std::thread::local::panic_access_error$/,
   /^__rustc::(rust_begin_unwind|rust_panic|__rust_start_panic|__rust_alloc_error_handler)$/,
 ];
 
 /** A function's body: three bytes, no locals, `unreachable`, the end. */
 const TRAP = Buffer.from([3, 0x00, 0x00, 0x0b]);
 
-/** @param {Buffer} module with the names of its functions. @returns {Buffer} */
+/** @param {Buffer} module with the names of its functions, and relocations. @returns {Buffer} without these. */
 export function silencePanics(module) {
   const ends = new Set();
   for (const [number, name] of functionNames(module)) {
     const path = name.replace(/::h[0-9a-f]{16}$|\[[0-9a-f]{16}\]/g, '');
     if (ENDS.some((end) => end.test(path))) ends.add(number);
   }
+  const { dead, unread } = unreachable(module, ends);
+  const blanked = Buffer.from(module);
+  for (const { start, end } of unread) blanked.fill(0, start, end);
   let number = importedFunctions(module);
-  return rewritten(module, (id, reader) => {
+  return rewritten(blanked, (id, reader) => {
+    if (id === SECTIONS.custom) return /^(linking|reloc\..*)$/.test(reader.name()) ? [] : undefined;
     if (id === SECTIONS.data) return blankPlaces(reader);
     if (id !== SECTIONS.code) return undefined;
     const count = reader.number();
@@ -36,7 +43,7 @@ export function silencePanics(module) {
     for (const last = number + count; number < last; number++) {
       const start = reader.at;
       reader.skip(reader.number());
-      parts.push(ends.has(number) ? TRAP : reader.since(start));
+      parts.push(ends.has(number) || dead.has(number) ? TRAP : reader.since(start));
     }
     return parts;
   });
@@ -46,7 +53,7 @@ export function silencePanics(module) {
 function blankPlaces(reader) {
   const content = Buffer.from(reader.bytes.subarray(reader.at, reader.end));
   const blanks = [];
-  const segments = [...activeSegments(new Reader(content, 0, content.length))];
+  const segments = [...dataSegments(new Reader(content, 0, content.length))];
   const at = (address, length) => {
     const found = segments.find(
       (segment) => address >= segment.address && address + length <= segment.address + segment.length,
@@ -72,21 +79,6 @@ function blankPlaces(reader) {
 const PLACE = 16;
 /** Longer than any file's name: what says that it is so long is no place. */
 const LONGEST_PATH = 512;
-
-/** Where in memory data are put, and where they stand in the section. */
-function* activeSegments(reader) {
-  for (let left = reader.number(); left > 0; left--) {
-    const kind = reader.number();
-    if (kind !== 0 || reader.byte() !== I32_CONST) throw new Error('a segment of another kind');
-    const address = reader.number();
-    reader.skip(1);
-    const length = reader.number();
-    yield { address, length, at: reader.at };
-    reader.skip(length);
-  }
-}
-
-const I32_CONST = 0x41;
 
 function importedFunctions(module) {
   for (const { id, reader } of sections(module))

@@ -5,8 +5,8 @@ const KINDS = { function: 0, table: 1, memory: 2, global: 3 };
 const HEADER = 8;
 
 /**
- * A module with some of its sections written anew: `rewrite` answers with a section's content in parts, or with nothing
- * where it stays as it is.
+ * A module with some of its sections written anew: `rewrite` answers with a section's content in parts, of which there may
+ * be none where it is left out, or with nothing where it stays as it is.
  *
  * @param {Buffer} module
  * @param {(id: number, reader: Reader) => Buffer[] | undefined} rewrite
@@ -15,7 +15,8 @@ export function rewritten(module, rewrite) {
   const parts = [module.subarray(0, HEADER)];
   for (const { id, start, reader } of sections(module)) {
     const content = rewrite(id, reader);
-    parts.push(content === undefined ? module.subarray(start, reader.end) : section(id, content));
+    if (content === undefined) parts.push(module.subarray(start, reader.end));
+    else if (content.length > 0) parts.push(section(id, content));
   }
   return Buffer.concat(parts);
 }

@@ -31,6 +31,9 @@ const WASM_FEATURES = [
   'sign-ext',
 ];
 
+/** For `silencePanics`: what leads to what, and functions by readable names. */
+const LINKING = ['-C', 'link-arg=--emit-relocs', '-C', 'link-arg=--demangle'];
+
 /**
  * Functions with one caller are inlined where they are small, and what is computed twice stays so: else less repeats
  * itself. What lies lowest in memory is the far end of the stack, so no address is below 1024 and none wraps around when
@@ -42,6 +45,8 @@ const SHRINK = [
   '--one-caller-inline-max-function-size=50',
   '--skip-pass=local-cse',
   '--reorder-functions-by-name',
+  '--strip-producers',
+  '--strip-target-features',
 ];
 
 /** Apart from the library's own target folder, so that neither build makes the other start anew. */
@@ -56,7 +61,7 @@ const INLINE = ['inline.js', 'inline.d.ts'];
 
 /** What a wasm module is made of. */
 export function moduleInputs() {
-  const names = ['wasm', 'wasm-binary', 'features', 'likeness', 'names', 'panics'];
+  const names = ['wasm', 'wasm-binary', 'features', 'likeness', 'linking', 'names', 'panics'];
   const tools = names.map((tool) => `js/tools/${tool}.mjs`);
   return ['Cargo.toml', 'Cargo.lock', 'src', 'package-lock.json', ...tools];
 }
@@ -76,11 +81,13 @@ export async function buildModule(name) {
   await step(`compiling the wasm module ${name}`, async () => {
     // As nothing but a module: what would also be a library for other crates keeps more of its code.
     const what = ['--lib', '--crate-type', 'cdylib', '--features', name];
-    await run('cargo', ['rustc', '--quiet', ...what, '--target', WASM_TARGET, '--profile', profile]);
+    const how = ['--target', WASM_TARGET, '--profile', profile, ...(shrink ? ['--', ...LINKING] : [])];
+    await run('cargo', ['rustc', '--quiet', ...what, ...how]);
     // Every module is compiled to the same place: it is taken away before the next one overwrites it.
     const compiled = readFileSync(path.join(ROOT, 'target', WASM_TARGET, profile, 'eventcore_web.wasm'));
     // Else the generator makes functions that return several values, and Firefox calls those by a slow way.
-    writeFileSync(path.join(work, 'compiled.wasm'), withoutFeature(compiled, 'multivalue'));
+    const single = withoutFeature(compiled, 'multivalue');
+    writeFileSync(path.join(work, 'compiled.wasm'), shrink ? silencePanics(single) : single);
   });
   await buildBindgen();
   await step(`generating the glue of ${name}`, () =>
@@ -102,7 +109,6 @@ async function shrinkModule(module) {
     await run(...npmProgram('binaryen', 'wasm-opt', [...passes, ...SHRINK, ...file]));
     renameSync(`${module}.opt`, module);
   };
-  writeFileSync(module, silencePanics(readFileSync(module)));
   await optimize(['--flatten', '--rereloop']);
   writeFileSync(module, namedByLikeness(readFileSync(module)));
   await optimize([]);

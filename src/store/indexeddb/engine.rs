@@ -36,12 +36,14 @@ impl Engine {
         let global = js_sys::global().into();
         let agent = property(&global, "navigator").and_then(|navigator| property(&navigator, "userAgent"));
         let agent = agent.ok().and_then(|agent| agent.as_string()).unwrap_or_default();
+        // By hand: the standard library's search for a text is large.
+        let names = |name: &str| agent.as_bytes().windows(name.len()).any(|bytes| bytes == name.as_bytes());
         // Browsers of other engines call themselves so too, behind what their own is.
-        if agent.contains("Chrome/") {
+        if names("Chrome/") {
             Self::Chromium
-        } else if agent.contains("Gecko/") && agent.contains("Firefox/") {
+        } else if names("Gecko/") && names("Firefox/") {
             Self::Firefox
-        } else if agent.contains("AppleWebKit/") {
+        } else if names("AppleWebKit/") {
             Self::WebKit {
                 is_worker: property(&global, "WorkerGlobalScope").is_ok_and(|scope| !scope.is_undefined()),
             }
