@@ -6,7 +6,10 @@ import { leb, SECTIONS, section, sections, text } from './wasm-binary.mjs';
 /** Bytes that are compared at once. */
 const GRAM = 4;
 /** What more functions than so many share says nothing about them. */
-const COMMON = 400;
+const COMMON = 1000;
+/** So many functions before a place say what fits there, each by so much of what the next one counts. */
+const BEFORE = 4;
+const FADING = 0.8;
 
 /**
  * The module with names of its functions, of which none had one: in the order of these they are to stand.
@@ -41,7 +44,7 @@ function functions(module) {
   return { imported, bodies };
 }
 
-/** After each the one of those left that is most like it; where none is, the first. */
+/** After each the one of those left that is most like it and the ones before it; where none is, the first. */
 function chain(bodies) {
   const grams = bodies.map(gramsOf);
   const holders = new Map();
@@ -53,10 +56,12 @@ function chain(bodies) {
   }
   const left = new Set(bodies.keys());
   const order = [];
-  for (let next = 0; left.size > 0; ) {
+  const last = [];
+  for (let next = 0; left.size > 0; next = nearest(last, left) ?? left.values().next().value) {
     order.push(next);
     left.delete(next);
-    next = nearest(next, { grams, holders, left }) ?? left.values().next().value;
+    last.unshift(likenesses(next, grams, holders));
+    last.splice(BEFORE);
   }
   return order;
 }
@@ -67,19 +72,27 @@ function gramsOf(body) {
   return grams;
 }
 
-/** By what both have, of what either has; what is rare counts for more. */
-function nearest(one, { grams, holders, left }) {
+/** How like others are to one: what both have, of what either has; what is rare counts for more. */
+function likenesses(one, grams, holders) {
   const shared = new Map();
   for (const gram of grams[one]) {
     const those = holders.get(gram);
     if (those.length > COMMON) continue;
     const weight = 1 / Math.log2(1 + those.length);
-    for (const other of those) if (left.has(other)) shared.set(other, (shared.get(other) ?? 0) + weight);
+    for (const other of those) shared.set(other, (shared.get(other) ?? 0) + weight);
   }
-  let [best, likeness] = [undefined, 0];
-  for (const [other, both] of shared) {
-    const share = both / (grams[one].size + grams[other].size - both);
-    if (share > likeness) [best, likeness] = [other, share];
+  for (const [other, both] of shared) shared.set(other, both / (grams[one].size + grams[other].size - both));
+  return shared;
+}
+
+/** Which of those left is most like the last ones, of which the newer count for more. */
+function nearest(last, left) {
+  const sums = new Map();
+  for (const [age, likeness] of last.entries()) {
+    for (const [other, share] of likeness)
+      if (left.has(other)) sums.set(other, (sums.get(other) ?? 0) + share * FADING ** age);
   }
+  let [best, most] = [undefined, 0];
+  for (const [other, sum] of sums) if (sum > most) [best, most] = [other, sum];
   return best;
 }
