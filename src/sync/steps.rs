@@ -1,5 +1,7 @@
 //! How the engine carries out a step of the machine.
 
+use std::pin::Pin;
+
 use futures_util::future::{self, Either};
 
 use crate::event::json::{Decode, to_text};
@@ -13,6 +15,13 @@ use super::engine::Engine;
 use super::host::Host;
 use super::machine::{Failure, Input, Step};
 use super::recovery::{event_at, is_at, rewind};
+
+/// A request that is given up where the app ends the sync: boxed, so that what waits for it is compiled once.
+type Request<'a> = Pin<Box<dyn Answered + 'a>>;
+
+trait Answered: Future<Output = Result<Input, Failure>> + MaybeSend {}
+
+impl<F: Future<Output = Result<Input, Failure>> + MaybeSend> Answered for F {}
 
 impl<R: Replica, H: Host> Engine<R, H> {
     pub(super) async fn carry_out(&self, step: Step) -> Result<Input, Failure> {
@@ -28,15 +37,15 @@ impl<R: Replica, H: Host> Engine<R, H> {
             }
             Step::Push(commits) => {
                 let body = to_text(&PushRequest { commits });
-                self.unless_stopped(async { self.send("POST", "push", Some(body)).await.map(Input::Pushed) })
-                    .await
+                let push = async { self.send("POST", "push", Some(body)).await.map(Input::Pushed) };
+                self.unless_stopped(Box::pin(push)).await
             }
             Step::Pull { after, verify } => self.unless_stopped(self.pull(after, verify)).await,
             Step::Rewind => {
                 let rewind = async {
                     rewind(&*self.replica, |after| self.page(after, 1)).await.map(|()| Input::Rewound)
                 };
-                self.unless_stopped(rewind).await
+                self.unless_stopped(Box::pin(rewind)).await
             }
             Step::Settle { settlement, ahead } => {
                 let settle = self.replica.settle(settlement);
@@ -50,7 +59,11 @@ impl<R: Replica, H: Host> Engine<R, H> {
         }
     }
 
-    async fn pull(&self, after: Cursor, verify: bool) -> Result<Input, Failure> {
+    fn pull(&self, after: Cursor, verify: bool) -> Request<'_> {
+        Box::pin(self.pulled(after, verify))
+    }
+
+    async fn pulled(&self, after: Cursor, verify: bool) -> Result<Input, Failure> {
         if !verify {
             return self.page(after, self.config.pull_events).await.map(Input::Pulled);
         }
@@ -97,11 +110,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
     }
 
     /// The answer to a request, unless the app ends the sync before it comes.
-    async fn unless_stopped(
-        &self,
-        request: impl Future<Output = Result<Input, Failure>> + MaybeSend,
-    ) -> Result<Input, Failure> {
-        let mut request = std::pin::pin!(request);
+    async fn unless_stopped(&self, mut request: Request<'_>) -> Result<Input, Failure> {
         loop {
             let ordered = self.ordered.listen();
             if self.is_stopping() {
