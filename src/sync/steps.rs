@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::future::{self, Either};
 
-use crate::event::json::{Decode, to_text};
+use crate::event::json::to_text;
 use crate::maybe::MaybeSend;
 use crate::protocol::{EventsAnswer, PushRequest};
 use crate::store::Replica;
@@ -12,7 +12,7 @@ use crate::version::Cursor;
 
 use super::answer::{offline, read, storage};
 use super::engine::Engine;
-use super::host::Host;
+use super::host::{Host, HostResponse};
 use super::machine::{Failure, Input, Step};
 use super::recovery::{event_at, is_at, rewind};
 
@@ -37,7 +37,7 @@ impl<R: Replica, H: Host> Engine<R, H> {
             }
             Step::Push(commits) => {
                 let body = to_text(&PushRequest { commits });
-                let push = async { self.send("POST", "push", Some(body)).await.map(Input::Pushed) };
+                let push = async { read(self.send("POST", "push", Some(body)).await?).map(Input::Pushed) };
                 self.unless_stopped(Box::pin(push)).await
             }
             Step::Pull { after, verify } => self.unless_stopped(self.pull(after, verify)).await,
@@ -95,18 +95,17 @@ impl<R: Replica, H: Host> Engine<R, H> {
     }
 
     async fn page(&self, after: Cursor, limit: usize) -> Result<EventsAnswer, Failure> {
-        self.send("GET", &format!("events?after={after}&limit={limit}"), None).await
+        read(self.send("GET", &format!("events?after={after}&limit={limit}"), None).await?)
     }
 
-    async fn send<A: Decode>(
+    async fn send(
         &self,
         method: &'static str,
         path: &str,
         body: Option<String>,
-    ) -> Result<A, Failure> {
+    ) -> Result<HostResponse, Failure> {
         let path = format!("/v1/spaces/{}/{path}", percent_encode(self.config.space.as_str()));
-        let response = self.host.request(method, path, body).await.map_err(offline)?;
-        read(response)
+        self.host.request(method, path, body).await.map_err(offline)
     }
 
     /// The answer to a request, unless the app ends the sync before it comes.
