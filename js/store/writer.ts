@@ -53,8 +53,7 @@ export class Writer {
   }
 
   #send(call: readonly Writing[]): void {
-    const answered = (text: string): void => {
-      const answers = JSON.parse(text) as (WriteResult | ToldError)[];
+    const answered = (answers: unknown[]): void => {
       for (const [index, { resolve, reject }] of call.entries()) {
         const answer = answers[index] as WriteResult | ToldError;
         if ('code' in answer) reject(told(answer));

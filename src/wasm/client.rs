@@ -77,12 +77,12 @@ impl LocalStore {
     }
 
     /// Writes batches, a line of JSON each, that stand each for itself; they share a transaction where that is possible.
-    /// `answered` is called once with a JSON array of what each did, or why it did not, maybe at once.
+    /// `answered` is called once with an array of what each did, or why it did not, maybe at once.
     #[wasm_bindgen(js_name = writeEvents)]
     pub fn write_events(
         &self,
         batches: &str,
-        #[wasm_bindgen(unchecked_param_type = "(answers: string) => void")] answered: Function,
+        #[wasm_bindgen(unchecked_param_type = "(answers: unknown[]) => void")] answered: Function,
     ) {
         writing::write_each(&self.0, batches, answered);
     }

@@ -63,7 +63,7 @@ impl LocalBackend {
     }
 
     /// Appends runs that stand each for itself; `answer` is told what became of each.
-    pub(super) fn append_each(self: &Arc<Self>, runs: Vec<Vec<Commit>>, answer: Answer) {
+    pub(super) fn append_each(self: &Arc<Self>, runs: Vec<Vec<Commit>>, answer: Box<dyn Answer>) {
         if let Self::IndexedDb(log) = &**self {
             return log.append_each(runs, answer);
         }
@@ -73,7 +73,7 @@ impl LocalBackend {
             for run in runs {
                 outcomes.push(this.append(run).await);
             }
-            answer(outcomes);
+            answer.tell(outcomes);
         });
     }
 

@@ -1,11 +1,12 @@
 //! What an app writes in one turn: batches that are written together, and answered each for itself.
 
-use js_sys::Function;
+use js_sys::{Function, JSON};
 use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::event::json::{Encode, to_text};
 use crate::store::Store;
+use crate::store::indexeddb::Answer;
 use crate::version::{Outcome, WriteResult};
 
 use super::batch;
@@ -13,9 +14,9 @@ use super::error;
 use super::local::LocalBackend;
 
 /// What a batch did, or why it did not.
-struct Answer(Result<WriteResult, StoreError>);
+struct Told(Result<WriteResult, StoreError>);
 
-impl Answer {
+impl Told {
     /// Of a run of one batch.
     fn of(outcomes: Result<Vec<Outcome>, StoreError>) -> Self {
         let unanswered = || StoreError::Internal("a log answered without an outcome".into());
@@ -24,7 +25,7 @@ impl Answer {
     }
 }
 
-impl Encode for Answer {
+impl Encode for Told {
     fn encode(&self, out: &mut String) {
         match &self.0 {
             Ok(result) => result.encode(out),
@@ -33,7 +34,7 @@ impl Encode for Answer {
     }
 }
 
-/// Writes batches, a line of JSON each; `answered` is called with a JSON array.
+/// Writes batches, a line of JSON each; `answered` is called with an array.
 pub(super) fn write_each(store: &Store<LocalBackend>, batches: &str, answered: Function) {
     let mut runs = Vec::new();
     let mut refused = Vec::new();
@@ -43,16 +44,45 @@ pub(super) fn write_each(store: &Store<LocalBackend>, batches: &str, answered: F
             Err(error) => refused.push((number, error)),
         }
     }
-    let answer = move |outcomes: Vec<Result<Vec<Outcome>, StoreError>>| {
-        let mut answers: Vec<Answer> = outcomes.into_iter().map(Answer::of).collect();
-        for (number, error) in refused {
-            answers.insert(number, Answer(Err(error)));
-        }
-        // What is thrown there is told to nobody.
-        let _ = answered.call1(&JsValue::UNDEFINED, &to_text(&answers).into());
-    };
+    let answer = Box::new(Answering { refused, answered, foreseen: None });
     match runs.is_empty() {
-        true => answer(Vec::new()),
-        false => store.backend().append_each(runs, Box::new(answer)),
+        true => answer.tell(Vec::new()),
+        false => store.backend().append_each(runs, answer),
+    }
+}
+
+/// Who is to be answered.
+struct Answering {
+    /// Batches that were not even tried, by their numbers.
+    refused: Vec<(usize, StoreError)>,
+    answered: Function,
+    foreseen: Option<JsValue>,
+}
+
+impl Answering {
+    /// What is answered.
+    fn answers(&self, outcomes: impl Iterator<Item = Result<Vec<Outcome>, StoreError>>) -> JsValue {
+        let mut answers: Vec<Told> = outcomes.map(Told::of).collect();
+        for (number, error) in &self.refused {
+            answers.insert(*number, Told(Err(error.clone())));
+        }
+        // What is written there is JSON.
+        JSON::parse(&to_text(&answers)).unwrap_or_default()
+    }
+}
+
+impl Answer for Answering {
+    fn foresee(&mut self, outcomes: &[Vec<Outcome>]) {
+        self.foreseen = Some(self.answers(outcomes.iter().cloned().map(Ok)));
+    }
+
+    fn forget(&mut self) {
+        self.foreseen = None;
+    }
+
+    fn tell(self: Box<Self>, outcomes: Vec<Result<Vec<Outcome>, StoreError>>) {
+        let answers = self.foreseen.clone().unwrap_or_else(|| self.answers(outcomes.into_iter()));
+        // What is thrown there is told to nobody.
+        let _ = self.answered.call1(&JsValue::UNDEFINED, &answers);
     }
 }

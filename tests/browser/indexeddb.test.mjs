@@ -14,9 +14,12 @@ const open = (where, durability = 'strict') =>
   where.evaluate(
     async ([name, durability]) => {
       globalThis.store = await globalThis.module.LocalStore.openIndexedDb(name, durability);
+      // Writes batches, a line of JSON each.
+      globalThis.writeLines = (lines) =>
+        new Promise((resolve) => globalThis.store.writeEvents(lines.join('\n'), resolve));
       // Writes one batch, and throws why it was not written.
       globalThis.writeBatch = async (batch) => {
-        const [answer] = JSON.parse(await globalThis.store.writeEvents(JSON.stringify(batch)));
+        const [answer] = await globalThis.writeLines([JSON.stringify(batch)]);
         if ('code' in answer) throw Object.assign(new Error(answer.message), answer);
         return answer;
       };
@@ -178,7 +181,7 @@ inEachBrowser('wasm/contract', (world) => {
         'no batch',
         batch('noCheck'),
       ];
-      const answers = JSON.parse(await globalThis.store.writeEvents(lines.join('\n')));
+      const answers = await globalThis.writeLines(lines);
       IDBDatabase.prototype.transaction = transaction;
       return { count, places: answers.map(({ positions, code }) => positions?.first ?? code) };
     });

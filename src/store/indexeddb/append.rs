@@ -6,10 +6,12 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Inner;
 use super::cache::{Added, Outbox};
+use super::records;
 use super::tail::Seen;
 use super::transaction::Transaction;
 use super::write::{Look, Writing};
@@ -33,17 +35,43 @@ pub(super) struct Queue {
 /// What one caller has to write, and who is told what became of it.
 struct Waiting {
     runs: Vec<Vec<Commit>>,
-    answer: Answer,
+    answer: Box<dyn Answer>,
 }
 
 /// Is told what became of each run.
-pub(crate) type Answer = Box<dyn FnOnce(Vec<Outcomes>)>;
+pub(crate) trait Answer {
+    /// What will most likely be told; said while the browser is at work, so that what can be done now costs nothing.
+    fn foresee(&mut self, outcomes: &[Vec<Outcome>]);
+
+    /// What was foreseen did not become true.
+    fn forget(&mut self);
+
+    /// What became of them: what was foreseen, unless that was forgotten.
+    fn tell(self: Box<Self>, outcomes: Vec<Outcomes>);
+}
+
+/// Who waits for how many runs of a group.
+type Callers = Vec<(usize, Box<dyn Answer>)>;
+
+/// An answer to who does nothing before it is there.
+struct Channel(oneshot::Sender<Vec<Outcomes>>);
+
+impl Answer for Channel {
+    fn foresee(&mut self, _: &[Vec<Outcome>]) {}
+
+    fn forget(&mut self) {}
+
+    fn tell(self: Box<Self>, outcomes: Vec<Outcomes>) {
+        // Who no longer waits is not told.
+        let _ = self.0.send(outcomes);
+    }
+}
 
 impl Inner {
     /// Queues runs, each of which stands for itself; they are written whether anybody waits for the answer or not.
-    pub(super) fn append(self: &Rc<Self>, runs: Vec<Vec<Commit>>, answer: Answer) {
+    pub(super) fn append_each(self: &Rc<Self>, runs: Vec<Vec<Commit>>, answer: Box<dyn Answer>) {
         if let Err(error) = self.open() {
-            return answer(vec![Err(error); runs.len()]);
+            return answer.tell(vec![Err(error); runs.len()]);
         }
         let idle = {
             let mut queue = self.queue.borrow_mut();
@@ -55,6 +83,13 @@ impl Inner {
         }
     }
 
+    /// Appends a run, and waits for what becomes of it.
+    pub(super) async fn append(self: &Rc<Self>, run: Vec<Commit>) -> Outcomes {
+        let (answer, answered) = oneshot::channel();
+        self.append_each(vec![run], Box::new(Channel(answer)));
+        answered.await.ok().and_then(|mut outcomes| outcomes.pop()).unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Whether appends are under way.
     pub(super) fn is_writing(&self) -> bool {
         self.queue.borrow().busy
@@ -62,19 +97,19 @@ impl Inner {
 
     async fn drain(self: Rc<Self>) {
         loop {
-            let (runs, callers) = self.next_group();
+            let (runs, mut callers) = self.next_group();
             if callers.is_empty() {
                 return;
             }
-            let mut outcomes = self.write_each(&runs).await.into_iter();
+            let mut outcomes = self.write_each(&runs, &mut callers).await.into_iter();
             for (count, answer) in callers {
-                answer(outcomes.by_ref().take(count).collect());
+                answer.tell(outcomes.by_ref().take(count).collect());
             }
         }
     }
 
     /// The next runs, and who waits for how many of them.
-    fn next_group(&self) -> (Vec<Vec<Commit>>, Vec<(usize, Answer)>) {
+    fn next_group(&self) -> (Vec<Vec<Commit>>, Callers) {
         let mut queue = self.queue.borrow_mut();
         let mut events = 0;
         let fits = queue.waiting.iter().take_while(|waiting| {
@@ -94,14 +129,18 @@ impl Inner {
         (runs, callers)
     }
 
-    async fn write_each(&self, runs: &[Vec<Commit>]) -> Vec<Outcomes> {
-        match self.write(runs).await {
+    async fn write_each(&self, runs: &[Vec<Commit>], callers: &mut Callers) -> Vec<Outcomes> {
+        match self.write(runs, callers).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if runs.len() == 1 => vec![Err(error)],
+            Err(error) if runs.len() == 1 => {
+                forget(callers);
+                vec![Err(error)]
+            }
             Err(_) => {
+                forget(callers);
                 let mut outcomes = Vec::with_capacity(runs.len());
                 for run in runs {
-                    let alone = self.write(std::slice::from_ref(run)).await;
+                    let alone = self.write(std::slice::from_ref(run), &mut Vec::new()).await;
                     outcomes.push(alone.map(|mut one| one.pop().unwrap_or_default()));
                 }
                 outcomes
@@ -111,18 +150,23 @@ impl Inner {
 
     /// Decides and persists runs in one transaction: by what is remembered, if that holds, else by what is there. One
     /// that the browser ends is tried once more.
-    async fn write(&self, runs: &[Vec<Commit>]) -> Result<Vec<Vec<Outcome>>, StoreError> {
+    async fn write(
+        &self,
+        runs: &[Vec<Commit>],
+        callers: &mut Callers,
+    ) -> Result<Vec<Vec<Outcome>>, StoreError> {
         // A commit that may be a repeat is looked for in any case.
         let is_fresh = runs.iter().flatten().all(Commit::is_fresh);
-        match self.write_once(runs, if is_fresh { Look::IfNeeded } else { Look::First }).await {
+        let look = if is_fresh { Look::IfNeeded } else { Look::First };
+        match self.write_once(runs, look, callers).await {
             Ok(Some(outcomes)) => return Ok(outcomes),
             // Somebody else wrote; or the browser ended the transaction, maybe when it was done already.
-            Ok(None) | Err(StoreError::StorageUnavailable(_)) => {}
+            Ok(None) | Err(StoreError::StorageUnavailable(_)) => forget(callers),
             Err(error) => return Err(error),
         }
         let again = runs.iter().map(|run| run.iter().cloned().map(Commit::again).collect());
         let again: Vec<Vec<Commit>> = again.collect();
-        let outcomes = self.write_once(&again, Look::First).await?;
+        let outcomes = self.write_once(&again, Look::First, callers).await?;
         outcomes.ok_or_else(|| StoreError::Internal("a writer that looked was refused".into()))
     }
 
@@ -131,6 +175,7 @@ impl Inner {
         &self,
         runs: &[Vec<Commit>],
         look: Look,
+        callers: &mut Callers,
     ) -> Result<Option<Vec<Vec<Outcome>>>, StoreError> {
         let mut writing = self.begin_write(look).await?;
         let before = Rc::clone(&writing.before);
@@ -163,11 +208,19 @@ impl Inner {
             None => {
                 let expected = accepted.iter().map(|commit| (commit.id(), commit.expectations())).collect();
                 writing.put_confirmed(&written, &expected)?;
-                Added::Confirmed(written)
+                Added::Confirmed(Rc::new((written, records::expectations(&expected))))
             }
         };
         drop(before);
-        Ok(writing.commit(added).await?.then_some(outcomes))
+        let ending = writing.commit(added)?;
+        let mut foreseen = outcomes.as_slice();
+        for (count, answer) in callers {
+            let (own, rest) = foreseen.split_at(*count);
+            answer.foresee(own);
+            foreseen = rest;
+        }
+        drop((accepted, admission));
+        Ok(ending.await?.then_some(outcomes))
     }
 
     /// What the store knows of what the runs touch.
@@ -193,6 +246,10 @@ impl Inner {
         }
         Ok(Known { heads, events })
     }
+}
+
+fn forget(callers: &mut Callers) {
+    callers.iter_mut().for_each(|(_, answer)| answer.forget());
 }
 
 fn put_accepted(

@@ -13,7 +13,7 @@ use web_sys::IdbCursor;
 
 use super::Inner;
 use super::failure::{failed, thrown};
-use super::records::{self, Lying, stream_key};
+use super::records::{self, Lying, Written, stream_key};
 use super::schema::{BY_STREAM, LOG, OUTBOX, TAIL};
 use super::state::State;
 use super::tail::{self, Next, Own, Seen};
@@ -103,14 +103,25 @@ impl Outbox {
 
 /// What a transaction added.
 pub(super) enum Added {
-    Confirmed(Vec<RawEvent>),
+    /// These events, and what their commits expect.
+    Confirmed(Rc<Written>),
     Pending(Vec<(u64, OutboxCommit)>, Vec<RawEvent>),
     /// These commits left the outbox, and these events were confirmed, theirs among them.
-    Settled(HashSet<CommitId>, Vec<RawEvent>),
+    Settled(HashSet<CommitId>, Rc<Written>),
     /// The outbox is another one.
     Rewritten,
     /// Only how things lie has changed.
     Nothing,
+}
+
+impl Added {
+    /// The events that were confirmed.
+    fn confirmed(&self) -> Option<Rc<Written>> {
+        match self {
+            Self::Confirmed(written) | Self::Settled(_, written) => Some(Rc::clone(written)),
+            Self::Pending(..) | Self::Rewritten | Self::Nothing => None,
+        }
+    }
 }
 
 impl Cache {
@@ -158,40 +169,40 @@ impl Cache {
         &mut self,
         before: Rc<Seen>,
         is_folding: bool,
-        next: &Next,
+        next: Next,
         after: State,
         added: Added,
-    ) -> Result<(), StoreError> {
+    ) {
         self.own = Some(next.own());
         if !self.is_at(&before) {
-            return Ok(());
+            return;
         }
         self.seen = None;
         let before = Rc::unwrap_or_clone(before);
         let restarted = before.state.restarts != after.restarts;
         let before = if is_folding { before.after_folding() } else { before };
-        self.seen = Some(Rc::new(next.seen(before, after)?));
+        self.seen = Some(Rc::new(next.seen(before, after, added.confirmed())));
         if restarted {
             self.heads.clear();
             self.outbox = None;
         }
         match added {
-            Added::Confirmed(events) => self.confirm(&events),
+            Added::Confirmed(written) => self.confirm(&written.0),
             Added::Pending(waiting, events) => {
                 if let Some(outbox) = &mut self.outbox {
                     Rc::make_mut(outbox).push(waiting.into_iter(), events);
                 }
             }
-            Added::Settled(commits, events) => {
-                self.confirm(&events);
+            Added::Settled(commits, written) => {
+                let events = &written.0;
+                self.confirm(events);
                 let outbox = self.outbox.take().map(Rc::unwrap_or_clone);
-                let settled = outbox.and_then(|outbox| outbox.settled(&commits, &events, &self.heads));
+                let settled = outbox.and_then(|outbox| outbox.settled(&commits, events, &self.heads));
                 self.outbox = settled.map(Rc::new);
             }
             Added::Rewritten => self.outbox = None,
             Added::Nothing => {}
         }
-        Ok(())
     }
 
     fn learn(&mut self, record: &Lying) {

@@ -67,7 +67,7 @@ impl Inner {
             }
         }
         writing.after.compacted = Position::new(end - 1);
-        writing.commit(Added::Nothing).await?;
+        writing.commit(Added::Nothing)?.await?;
         Ok(!is_last)
     }
 }

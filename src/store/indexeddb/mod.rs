@@ -33,7 +33,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use event_listener::{Event as Wakeup, EventListener};
-use futures_channel::oneshot;
 use js_sys::Function;
 
 use super::backend::{Backend, FeedSlice, Query, StreamSlice};
@@ -161,8 +160,8 @@ impl IndexedDbBackend {
 
     /// Appends runs that stand each for itself, in one transaction where that is possible. `answer` is told as soon as
     /// it is known what became of them.
-    pub(crate) fn append_each(&self, runs: Vec<Vec<Commit>>, answer: Answer) {
-        self.0.append(runs, answer);
+    pub(crate) fn append_each(&self, runs: Vec<Vec<Commit>>, answer: Box<dyn Answer>) {
+        self.0.append_each(runs, answer);
     }
 
     /// # Errors
@@ -246,10 +245,7 @@ impl Drop for Inner {
 
 impl Backend for IndexedDbBackend {
     async fn append(&self, run: Vec<Commit>) -> Result<Vec<Outcome>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        // Who no longer waits is not told.
-        self.0.append(vec![run], Box::new(|outcomes| drop(answer.send(outcomes))));
-        answered.await.ok().and_then(|mut outcomes| outcomes.pop()).unwrap_or(Err(StoreError::Closed))
+        self.0.append(run).await
     }
 
     async fn read_streams(

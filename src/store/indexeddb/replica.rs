@@ -1,6 +1,7 @@
 //! The outbox of a synced database: each change of it, and of the log with it, is one transaction.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use idb::KeyRange;
 use wasm_bindgen::JsValue;
@@ -37,7 +38,7 @@ impl Replica for IndexedDbBackend {
         writing.transaction.clear(LOG)?;
         writing.after.space = Some(space.clone());
         writing.restart_at(Position::ZERO);
-        writing.commit(Added::Rewritten).await?;
+        writing.commit(Added::Rewritten)?.await?;
         self.forget_snapshots().await
     }
 
@@ -79,7 +80,7 @@ impl Replica for IndexedDbBackend {
         writing.after.backend_id = Some(settlement.backend_id);
         writing.put_confirmed(&settlement.events, &HashMap::new())?;
         settlement.events.iter().for_each(|event| self.0.ids.observe(event.id));
-        writing.commit(Added::Settled(gone, settlement.events)).await
+        writing.commit(Added::Settled(gone, Rc::new((settlement.events, HashMap::new()))))?.await
     }
 
     async fn rewrite(&self, rewrites: Vec<(CommitId, Rewrite)>) -> Result<usize, StoreError> {
@@ -104,7 +105,7 @@ impl Replica for IndexedDbBackend {
                 None => writing.transaction.delete(OUTBOX, JsValue::from(number(*number_)))?,
             }
         }
-        writing.commit(Added::Rewritten).await?;
+        writing.commit(Added::Rewritten)?.await?;
         Ok(count)
     }
 
@@ -123,7 +124,7 @@ impl Replica for IndexedDbBackend {
         }
         writing.after.backend_id = None;
         writing.restart_at(to.into());
-        writing.commit(Added::Rewritten).await?;
+        writing.commit(Added::Rewritten)?.await?;
         self.forget_snapshots().await
     }
 }

@@ -11,12 +11,14 @@
 //! has fenced it, so a free key behind one's own last record means that nobody wrote. Fences are taken away after
 //! [`FENCE_MS`]; who made the last record longer than [`TRUST_MS`] ago looks before it writes.
 
+use std::rc::Rc;
+
 use idb::KeyRange;
 use js_sys::{Array, Object};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::failure::failed;
-use super::records::{Lying, Value, corrupt, number};
+use super::records::{Lying, Value, Written, corrupt, number};
 use super::schema::TAIL;
 use super::state::State;
 use crate::error::StoreError;
@@ -187,14 +189,15 @@ impl Seen {
 
     /// The records to add behind this, of which the last says what a transaction did: after a fence, where the
     /// epoch is not the connection's own. `record` holds the events that stay in the tail, if any do.
-    pub(super) fn next(&self, state: &State, record: Option<&Lying>, own: Option<&Own>) -> Next {
+    pub(super) fn next(&self, state: &State, record: Option<Lying>, own: Option<&Own>) -> Next {
         let is_own = own.is_some_and(|own| own.key.epoch() == self.key.epoch());
         let fence = (!is_own).then(|| self.key.next());
         let key = fence.map_or(self.key.next(), Key::in_next_epoch);
-        let record = record.cloned().unwrap_or_else(|| Lying::empty(state.head));
+        let holds_events = record.is_some();
+        let record = record.unwrap_or_else(|| Lying::empty(state.head));
         record.value().set_k(key.get());
         record.value().set_state(&state.write());
-        Next { fence, key, record, at: now_millis() }
+        Next { fence, key, record, holds_events, at: now_millis() }
     }
 }
 
@@ -221,6 +224,7 @@ pub(super) struct Next {
     fence: Option<Key>,
     key: Key,
     record: Lying,
+    holds_events: bool,
     at: u64,
 }
 
@@ -237,17 +241,17 @@ impl Next {
         fence.into_iter().chain([record])
     }
 
-    /// What is seen from then on.
-    pub(super) fn seen(&self, mut before: Seen, state: State) -> Result<Seen, StoreError> {
+    /// What is seen from then on; `written` is what the record holds.
+    pub(super) fn seen(self, mut before: Seen, state: State, written: Option<Rc<Written>>) -> Seen {
         before.fences.extend(self.fence.map(|key| (key, self.at)));
         before.key = self.key;
         before.keys.push(self.key);
         before.state = state;
-        if self.record.count()? > 0 {
+        if self.holds_events {
             before.bytes += self.record.size();
-            before.records.push(self.record.clone());
+            before.records.push(self.record.remembering(written));
         }
-        Ok(before)
+        before
     }
 
     pub(super) const fn own(&self) -> Own {

@@ -87,7 +87,7 @@ impl Inner {
     }
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
     /// Puts confirmed events behind the head: in the tail, or, with what lies there, into the log.
     pub(super) fn put_confirmed(
         &mut self,
@@ -97,7 +97,7 @@ impl Writing<'_> {
         let Some(head) = events.last().and_then(|event| event.place.position()) else { return Ok(()) };
         self.after.head = head;
         let record = match events.len() < LARGE {
-            true => Some(records::encode(events, expected).remembering(events, expected)),
+            true => Some(records::encode(events, expected)),
             false => None,
         };
         match record {
@@ -164,9 +164,14 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Says in the tail what was done, commits, and tells everyone. False where nothing is written, maybe because
-    /// somebody else wrote and this writer did not look.
-    pub(super) async fn commit(mut self, added: Added) -> Result<bool, StoreError> {
+    /// Says in the tail what was done, begins to commit, and tells everyone. What is answered waits for the commit: false
+    /// where nothing is written, maybe because somebody else wrote and this writer did not look.
+    ///
+    /// What is done between the two costs nothing: the browser is at work.
+    pub(super) fn commit(
+        mut self,
+        added: Added,
+    ) -> Result<impl Future<Output = Result<bool, StoreError>> + use<'a>, StoreError> {
         if self.record.is_none() && (self.is_folding || self.before.len() >= TAIL_RECORDS) {
             self.fold_if_needed()?;
             for keys in self.before.folded()? {
@@ -174,29 +179,31 @@ impl Writing<'_> {
             }
             self.is_folding = true;
         }
-        let next = self.before.next(&self.after, self.record.as_ref(), self.own.as_ref());
+        let next = self.before.next(&self.after, self.record.take(), self.own.as_ref());
         for (key, value) in next.entries() {
             self.transaction.add(TAIL, &key, &value)?;
         }
         let ending = self.transaction.commit(self.bytes)?;
         // While it is waited for: who hears of it and looks, waits for it too.
         self.inner.tell_others();
-        match ending.await? {
-            Committed::Done => {
-                let mut cache = self.inner.cache.borrow_mut();
-                cache.advance(self.before, self.is_folding, &next, self.after, added)?;
-                drop(cache);
-                self.inner.signals.changed.notify(usize::MAX);
-                Ok(true)
+        Ok(async move {
+            match ending.await? {
+                Committed::Done => {
+                    let mut cache = self.inner.cache.borrow_mut();
+                    cache.advance(self.before, self.is_folding, next, self.after, added);
+                    drop(cache);
+                    self.inner.signals.changed.notify(usize::MAX);
+                    Ok(true)
+                }
+                // There is no more room for who looks.
+                Committed::Aborted(error @ StoreError::QuotaExceeded(_)) => Err(error),
+                Committed::Aborted(error) if self.has_looked => Err(error),
+                Committed::Aborted(_) => {
+                    self.inner.cache.borrow_mut().distrust();
+                    Ok(false)
+                }
             }
-            // There is no more room for who looks.
-            Committed::Aborted(error @ StoreError::QuotaExceeded(_)) => Err(error),
-            Committed::Aborted(error) if self.has_looked => Err(error),
-            Committed::Aborted(_) => {
-                self.inner.cache.borrow_mut().distrust();
-                Ok(false)
-            }
-        }
+        })
     }
 
     fn fold_if_needed(&mut self) -> Result<(), StoreError> {
