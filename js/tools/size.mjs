@@ -21,7 +21,7 @@ const BUDGETS = {
   './server': { budget: 158_000 },
   './testing': { budget: 5_000 },
   // The module as base64, for where it cannot be a file: brotli does not undo that.
-  './wasm/inline': { budget: 166_200 },
+  './wasm/inline': { budget: 166_500 },
 };
 
 /**
