@@ -1,7 +1,7 @@
 // Orders a module's functions so that those that are alike stand beside each other: what they share is nearer then, and
 // smaller after compression. The order depends on the module alone.
 
-import { leb, SECTIONS, section, sections, text } from './wasm-binary.mjs';
+import { FUNCTION_NAMES, leb, SECTIONS, section, sections, text } from './wasm-binary.mjs';
 
 /** Bytes that are compared at once. */
 const GRAM = 4;
@@ -21,12 +21,9 @@ export function namedByLikeness(module) {
   const names = new Map(chain(bodies).map((body, rank) => [body, `f${String(rank).padStart(6, '0')}`]));
   const entries = bodies.flatMap((_, body) => [leb(imported + body), text(names.get(body))]);
   const list = Buffer.concat([leb(bodies.length), ...entries]);
-  const named = [text('name'), Buffer.from([FUNCTIONS]), leb(list.length), list];
+  const named = [text('name'), Buffer.from([FUNCTION_NAMES]), leb(list.length), list];
   return Buffer.concat([module, section(SECTIONS.custom, named)]);
 }
-
-/** The part of the names that is of functions. */
-const FUNCTIONS = 1;
 
 function functions(module) {
   const bodies = [];

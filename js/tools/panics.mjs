@@ -5,7 +5,7 @@
 // where in which file a panic would be.
 
 import { dataSegments, unreachable } from './linking.mjs';
-import { leb, Reader, rewritten, SECTIONS, sections } from './wasm-binary.mjs';
+import { FUNCTION_NAMES, leb, Reader, rewritten, SECTIONS, sections } from './wasm-binary.mjs';
 
 /** Functions of the standard library that never return, by their names without the hash. */
 const ENDS = [
@@ -86,9 +86,6 @@ function importedFunctions(module) {
   return 0;
 }
 
-/** The part of the names that is of functions. */
-const FUNCTIONS = 1;
-
 /** The number and the name of each function that has one. */
 function* functionNames(module) {
   for (const { id, reader } of sections(module)) {
@@ -97,7 +94,7 @@ function* functionNames(module) {
       const kind = reader.byte();
       const size = reader.number();
       const next = reader.at + size;
-      if (kind === FUNCTIONS) {
+      if (kind === FUNCTION_NAMES) {
         for (let left = reader.number(); left > 0; left--) yield [reader.number(), reader.name()];
       }
       reader.at = next;

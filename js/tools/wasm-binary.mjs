@@ -3,6 +3,8 @@
 export const SECTIONS = { custom: 0, imports: 2, exports: 7, code: 10, data: 11 };
 const KINDS = { function: 0, table: 1, memory: 2, global: 3 };
 const HEADER = 8;
+/** The part of the section of names that is of functions. */
+export const FUNCTION_NAMES = 1;
 
 /**
  * A module with some of its sections written anew: `rewrite` answers with a section's content in parts, of which there may

@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use crate::error::StoreError;
 use crate::event::json::{Encode, to_text};
 use crate::store::Store;
-use crate::store::indexeddb::Answer;
+use crate::store::indexeddb::{Answer, Outcomes};
 use crate::version::{Outcome, WriteResult};
 
 use super::batch;
@@ -18,7 +18,7 @@ struct Told(Result<WriteResult, StoreError>);
 
 impl Told {
     /// Of a run of one batch.
-    fn of(outcomes: Result<Vec<Outcome>, StoreError>) -> Self {
+    fn of(outcomes: Outcomes) -> Self {
         let unanswered = || StoreError::Internal("a log answered without an outcome".into());
         let outcome = outcomes.and_then(|mut run| run.pop().ok_or_else(unanswered));
         Self(outcome.and_then(Outcome::into_result))
@@ -61,7 +61,7 @@ struct Answering {
 
 impl Answering {
     /// What is answered.
-    fn answers(&self, outcomes: impl Iterator<Item = Result<Vec<Outcome>, StoreError>>) -> JsValue {
+    fn answers(&self, outcomes: impl Iterator<Item = Outcomes>) -> JsValue {
         let mut answers: Vec<Told> = outcomes.map(Told::of).collect();
         for (number, error) in &self.refused {
             answers.insert(*number, Told(Err(error.clone())));
@@ -80,8 +80,8 @@ impl Answer for Answering {
         self.foreseen = None;
     }
 
-    fn tell(self: Box<Self>, outcomes: Vec<Result<Vec<Outcome>, StoreError>>) {
-        let answers = self.foreseen.clone().unwrap_or_else(|| self.answers(outcomes.into_iter()));
+    fn tell(mut self: Box<Self>, outcomes: Vec<Outcomes>) {
+        let answers = self.foreseen.take().unwrap_or_else(|| self.answers(outcomes.into_iter()));
         // What is thrown there is told to nobody.
         let _ = self.answered.call1(&JsValue::UNDEFINED, &answers);
     }

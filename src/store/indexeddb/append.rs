@@ -132,12 +132,8 @@ impl Inner {
     async fn write_each(&self, runs: &[Vec<Commit>], callers: &mut Callers) -> Vec<Outcomes> {
         match self.write(runs, callers).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if runs.len() == 1 => {
-                forget(callers);
-                vec![Err(error)]
-            }
+            Err(error) if runs.len() == 1 => vec![Err(error)],
             Err(_) => {
-                forget(callers);
                 let mut outcomes = Vec::with_capacity(runs.len());
                 for run in runs {
                     let alone = self.write(std::slice::from_ref(run), &mut Vec::new()).await;
@@ -161,7 +157,7 @@ impl Inner {
         match self.write_once(runs, look, callers).await {
             Ok(Some(outcomes)) => return Ok(outcomes),
             // Somebody else wrote; or the browser ended the transaction, maybe when it was done already.
-            Ok(None) | Err(StoreError::StorageUnavailable(_)) => forget(callers),
+            Ok(None) | Err(StoreError::StorageUnavailable(_)) => {}
             Err(error) => return Err(error),
         }
         let again = runs.iter().map(|run| run.iter().cloned().map(Commit::again).collect());
@@ -214,13 +210,17 @@ impl Inner {
         drop(before);
         let ending = writing.commit(added)?;
         let mut foreseen = outcomes.as_slice();
-        for (count, answer) in callers {
+        for (count, answer) in callers.iter_mut() {
             let (own, rest) = foreseen.split_at(*count);
             answer.foresee(own);
             foreseen = rest;
         }
         drop((accepted, admission));
-        Ok(ending.await?.then_some(outcomes))
+        let ended = ending.await;
+        if !matches!(ended, Ok(true)) {
+            callers.iter_mut().for_each(|(_, answer)| answer.forget());
+        }
+        Ok(ended?.then_some(outcomes))
     }
 
     /// What the store knows of what the runs touch.
@@ -246,10 +246,6 @@ impl Inner {
         }
         Ok(Known { heads, events })
     }
-}
-
-fn forget(callers: &mut Callers) {
-    callers.iter_mut().for_each(|(_, answer)| answer.forget());
 }
 
 fn put_accepted(

@@ -41,8 +41,8 @@ use crate::event::json::quoted;
 use crate::event::{Commit, EventId, IdGenerator, Place, StreamId};
 use crate::version::Outcome;
 
-pub(crate) use append::Answer;
 use append::Queue;
+pub(crate) use append::{Answer, Outcomes};
 use cache::Cache;
 use channel::Channel;
 use connection::Connection;

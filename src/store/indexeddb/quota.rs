@@ -2,8 +2,6 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::error::StoreError;
-
 /// Where less is left than this, and a write fails for no reason that the browser has a name for, there is no room.
 /// Firefox (seen in 153) takes what it has written ahead, half a megabyte, back from what is used when that happens.
 const NO_ROOM_BYTES: f64 = 4.0 * 1024.0 * 1024.0;
@@ -22,17 +20,8 @@ extern "C" {
     fn quota(this: &Estimate) -> Option<f64>;
 }
 
-/// Why a write failed: near the end of its quota Firefox says `UnknownError` now and then.
-pub(super) async fn told(why: StoreError) -> StoreError {
-    match why {
-        StoreError::StorageUnavailable(text) if text.starts_with("UnknownError") && is_used_up().await => {
-            StoreError::QuotaExceeded(text)
-        }
-        other => other,
-    }
-}
-
-async fn is_used_up() -> bool {
+/// Whether the browser says that nearly nothing is left.
+pub(super) async fn is_used_up() -> bool {
     let estimate = estimate().await.ok();
     let left = estimate.and_then(|estimate| Some(estimate.quota()? - estimate.usage()?));
     left.is_some_and(|left| left < NO_ROOM_BYTES)

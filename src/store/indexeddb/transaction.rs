@@ -17,7 +17,7 @@ use super::Durability;
 use super::engine::may_commit;
 use super::failure::{failed, thrown};
 use super::heard::Heard;
-use super::quota;
+use super::quota::is_used_up;
 use super::schema::STORES;
 use crate::error::StoreError;
 
@@ -129,7 +129,7 @@ impl Transaction {
         Ok(async move {
             Ok(match end.await {
                 true => Committed::Done,
-                false => Committed::Aborted(quota::told(reason(&transaction)).await),
+                false => Committed::Aborted(reason(&transaction).await),
             })
         })
     }
@@ -237,11 +237,16 @@ fn options(durability: Durability) -> Object {
     options
 }
 
-/// Why a transaction was aborted.
-fn reason(transaction: &IdbTransaction) -> StoreError {
-    match transaction.error() {
-        Some(error) => thrown(&error),
-        None => StoreError::StorageUnavailable("the transaction was aborted; nothing was written".into()),
+/// Why a transaction was aborted. Near the end of its quota Firefox says `UnknownError` now and then.
+async fn reason(transaction: &IdbTransaction) -> StoreError {
+    let Some(error) = transaction.error() else {
+        return StoreError::StorageUnavailable("the transaction was aborted; nothing was written".into());
+    };
+    match thrown(&error) {
+        StoreError::StorageUnavailable(why) if error.name() == "UnknownError" && is_used_up().await => {
+            StoreError::QuotaExceeded(why)
+        }
+        why => why,
     }
 }
 
