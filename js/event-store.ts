@@ -6,7 +6,7 @@ import { Codec, type PayloadOptions } from './codec.js';
 import { type EventCoreError, rethrown, typed } from './errors.js';
 import type { AnyEvents, FeedPage, ReadOptions, StreamEvents } from './events.js';
 import { client } from './load/client.js';
-import { type Packed, unpackFeed, unpackStream } from './records.js';
+import { FeedUnpacking, StreamsUnpacking } from './records.js';
 import {
   type DatabaseOptions,
   deleteDatabase,
@@ -135,12 +135,13 @@ export class EventStore<M extends object = AnyEvents> extends BaseStore<M> {
   async readStreams(streamIds: readonly string[], options: ReadOptions<M> = {}): Promise<StreamEvents<M>[]> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
-    const packed: Packed[] = [];
-    const reading = rethrown(this.#inner.readStreams([...streamIds], selection, packed));
+    const ids = [...streamIds];
+    const unpacking = new StreamsUnpacking<M>(ids);
+    const reading = rethrown(this.#inner.readStreams(ids, selection, unpacking));
     const streams = JSON.parse(await abortable(reading, signal)) as StreamEvents<M>[];
+    const confirmed = unpacking.taken();
     for (const [index, stream] of streams.entries()) {
-      const confirmed = unpackStream<M>(packed[index] ?? [], stream.streamId);
-      const events = this.#codec.decode(confirmed.concat(stream.events));
+      const events = this.#codec.decode((confirmed[index] ?? []).concat(stream.events));
       stream.events = events instanceof Promise ? await events : events;
     }
     return streams;
@@ -154,10 +155,10 @@ export class EventStore<M extends object = AnyEvents> extends BaseStore<M> {
   async readAllEvents(options: ReadOptions<M> = {}): Promise<FeedPage<M>> {
     const { signal, ...selection } = options;
     signal?.throwIfAborted();
-    const packed: Packed = [];
-    const reading = rethrown(this.#inner.readAllEvents(selection, packed));
+    const unpacking = new FeedUnpacking<M>();
+    const reading = rethrown(this.#inner.readAllEvents(selection, unpacking));
     const page = JSON.parse(await abortable(reading, signal)) as FeedPage<M>;
-    const { events: confirmed, cut } = unpackFeed<M>(packed);
+    const { events: confirmed, cut } = unpacking.taken();
     const events = this.#codec.decode(cut === undefined ? confirmed.concat(page.events) : confirmed);
     page.events = events instanceof Promise ? await events : events;
     return cut === undefined ? page : { ...page, cursor: cut, complete: false };

@@ -1,14 +1,8 @@
 // Records of the log as `src/store/indexeddb/records.rs` writes them. Parsing is the larger part of reading, so
-// the text of a record is parsed once, here, and not in the module before.
+// the text of a record is parsed once, here, and not in the module before; and while the browser fetches the next.
 
 import { errorOf } from './errors.js';
 import type { AnyEvents, Stored, StoredEvent } from './events.js';
-
-/**
- * For each record five values: its text, its first position, how many events it holds, and which of them are
- * wanted, from and to: counted from 1 for the feed, versions for a stream.
- */
-export type Packed = (string | number)[];
 
 interface Text {
   streams: string[];
@@ -19,64 +13,85 @@ interface Text {
 /** Id, stream, version, type, milliseconds since 1970, metadata, payload. */
 type Row = [string, number, number, number, number, unknown, unknown];
 
-/**
- * The wanted events of a page of the feed. Where a record behind the first is damaged, `cut` is the cursor that
- * leads to it, and what precedes it is answered: whoever reads on from there meets it, and is told.
- */
-export function unpackFeed<M extends object = AnyEvents>(
-  packed: Packed,
-): { events: StoredEvent<M>[]; cut?: number } {
-  const events: StoredEvent<M>[] = [];
-  let end: number | undefined;
-  try {
-    each(packed, (record, first, from, to) => {
+/** Takes records as the module comes by them: see `Unpacking` in `src/store/indexeddb/page.rs`. It never throws. */
+export interface Unpacking {
+  take(reading: number, text: string, first: number, count: number, from: number, to: number): void;
+}
+
+/** A page of the feed. */
+export class FeedUnpacking<M extends object = AnyEvents> implements Unpacking {
+  readonly #events: StoredEvent<M>[] = [];
+  /** The position of the last event that was taken. */
+  #last: number | undefined;
+  #fault: unknown;
+
+  take(_reading: number, text: string, first: number, count: number, from: number, to: number): void {
+    if (this.#fault !== undefined) return;
+    const taken = this.#events.length;
+    try {
+      const record = parse(text, first, count);
       let number = 0;
       for (const { id, events: rows } of record.commits) {
         for (const row of rows) {
           number += 1;
-          if (number >= from && number <= to) events.push(eventOf(record, first + number - 1, id, row));
+          if (number >= from && number <= to) {
+            this.#events.push(eventOf(record, first + number - 1, id, row));
+          }
         }
       }
-      end = first + to - 1;
-    });
-  } catch (error) {
-    if (end === undefined) throw error;
-    return { events, cut: end };
-  }
-  return { events };
-}
-
-/** The wanted events of a stream. */
-export function unpackStream<M extends object = AnyEvents>(
-  packed: Packed,
-  streamId: string,
-): StoredEvent<M>[] {
-  const events: StoredEvent<M>[] = [];
-  each(packed, (record, first, from, to) => {
-    const stream = record.streams.indexOf(streamId);
-    let position = first;
-    for (const { id, events: rows } of record.commits) {
-      for (const row of rows) {
-        if (row[1] === stream && row[2] >= from && row[2] <= to) {
-          events.push(eventOf(record, position, id, row));
-        }
-        position += 1;
-      }
+      this.#last = first + to - 1;
+    } catch (fault) {
+      this.#events.length = taken;
+      this.#fault = fault;
     }
-  });
-  return events;
+  }
+
+  /**
+   * The wanted events. Where a record behind the first is damaged, `cut` is the cursor that leads to it, and what
+   * precedes it is answered: whoever reads on from there meets it, and is told.
+   */
+  taken(): { events: StoredEvent<M>[]; cut?: number } {
+    if (this.#fault === undefined) return { events: this.#events };
+    if (this.#last === undefined) throw this.#fault;
+    return { events: this.#events, cut: this.#last };
+  }
 }
 
-function each(packed: Packed, take: (record: Text, first: number, from: number, to: number) => void): void {
-  for (let at = 0; at < packed.length; at += 5) {
-    const [text, first, count, from, to] = packed.slice(at, at + 5) as [
-      string,
-      number,
-      number,
-      number,
-      number,
-    ];
-    take(parse(text, first, count), first, from, to);
+/** Readings of streams, by their numbers. */
+export class StreamsUnpacking<M extends object = AnyEvents> implements Unpacking {
+  readonly #streamIds: readonly string[];
+  readonly #events: StoredEvent<M>[][];
+  #fault: unknown;
+
+  constructor(streamIds: readonly string[]) {
+    this.#streamIds = streamIds;
+    this.#events = streamIds.map(() => []);
+  }
+
+  take(reading: number, text: string, first: number, count: number, from: number, to: number): void {
+    const events = this.#events[reading];
+    if (this.#fault !== undefined || events === undefined) return;
+    try {
+      const record = parse(text, first, count);
+      const stream = record.streams.indexOf(this.#streamIds[reading] as string);
+      let position = first;
+      for (const { id, events: rows } of record.commits) {
+        for (const row of rows) {
+          if (row[1] === stream && row[2] >= from && row[2] <= to) {
+            events.push(eventOf(record, position, id, row));
+          }
+          position += 1;
+        }
+      }
+    } catch (fault) {
+      this.#fault = fault;
+    }
+  }
+
+  /** The wanted events of each. */
+  taken(): StoredEvent<M>[][] {
+    if (this.#fault !== undefined) throw this.#fault;
+    return this.#events;
   }
 }
 

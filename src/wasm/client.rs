@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use js_sys::{Array, Function, Map, Promise};
+use js_sys::{Function, Map, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::event::StreamId;
 use crate::event::json::to_text;
-use crate::store::indexeddb::{Durability, IndexedDbBackend, Opening};
+use crate::store::indexeddb::{Durability, IndexedDbBackend, Opening, Unpacking};
 use crate::store::{Backend, Query, Replica, Store};
 
 use super::error::to_js;
@@ -87,25 +87,25 @@ impl LocalStore {
         writing::write_each(&self.0, batches, answered);
     }
 
-    /// Reads streams; answers with a JSON array in the order asked for. Where `packed` is given, an array per
-    /// stream is put there of records that `js/records.ts` reads; their events precede those of the answer.
+    /// Reads streams; answers with a JSON array in the order asked for. Where `unpacking` is given, it is handed
+    /// records, a reading for each stream; their events precede those of the answer.
     #[wasm_bindgen(js_name = readStreams, unchecked_return_type = "Promise<string>")]
-    pub fn read_streams(&self, ids: Vec<String>, options: JsValue, packed: Option<Array>) -> Promise {
+    pub fn read_streams(&self, ids: Vec<String>, options: JsValue, unpacking: Option<Unpacking>) -> Promise {
         let store = self.share();
         promise(async move {
             let read = async |log: &LocalBackend, ids: &[StreamId], query: &Query| {
-                log.read_streams_packed(ids, query, packed).await
+                log.read_streams_packed(ids, query, unpacking).await
             };
             face::read_streams(&store, ids, options, read).await
         })
     }
 
-    /// Reads a page of the feed; answers with it as JSON. Where `packed` is given, records are put there.
+    /// Reads a page of the feed; answers with it as JSON. Where `unpacking` is given, it is handed records likewise.
     #[wasm_bindgen(js_name = readAllEvents, unchecked_return_type = "Promise<string>")]
-    pub fn read_all_events(&self, options: JsValue, packed: Option<Array>) -> Promise {
+    pub fn read_all_events(&self, options: JsValue, unpacking: Option<Unpacking>) -> Promise {
         let store = self.share();
         promise(async move {
-            let read = async |log: &LocalBackend, query: &Query| log.read_feed_packed(query, packed).await;
+            let read = async |log: &LocalBackend, query: &Query| log.read_feed_packed(query, unpacking).await;
             face::read_all_events(&store, options, read).await
         })
     }

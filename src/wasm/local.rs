@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use event_listener::EventListener;
-use js_sys::{Array, Map};
+use js_sys::Map;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::error::StoreError;
 use crate::event::{Commit, CommitId, EventId, IdGenerator, Place, SpaceId, StreamId};
-use crate::store::indexeddb::{Answer, IndexedDbBackend, Salvage};
+use crate::store::indexeddb::{Answer, IndexedDbBackend, Salvage, Unpacking};
 use crate::store::memory::MemoryBackend;
 use crate::store::{
     Backend, FeedSlice, OutboxCommit, Query, Replica, ReplicaState, Rewrite, Settlement, StreamSlice,
@@ -89,15 +89,17 @@ impl LocalBackend {
         }
     }
 
-    /// As `read_streams`; a log in IndexedDB leaves the parsing to JavaScript where `packed` is given.
+    /// As `read_streams`; a log in IndexedDB leaves the parsing to JavaScript where `unpacking` is given.
     pub(super) async fn read_streams_packed(
         &self,
         streams: &[StreamId],
         query: &Query,
-        packed: Option<Array>,
+        unpacking: Option<Unpacking>,
     ) -> Result<Vec<StreamSlice>, StoreError> {
-        match (self, packed) {
-            (Self::IndexedDb(log), Some(packed)) => log.read_streams_packed(streams, query, &packed).await,
+        match (self, unpacking) {
+            (Self::IndexedDb(log), Some(unpacking)) => {
+                log.read_streams_packed(streams, query, &unpacking).await
+            }
             _ => self.read_streams(streams, query).await,
         }
     }
@@ -106,10 +108,10 @@ impl LocalBackend {
     pub(super) async fn read_feed_packed(
         &self,
         query: &Query,
-        packed: Option<Array>,
+        unpacking: Option<Unpacking>,
     ) -> Result<FeedSlice, StoreError> {
-        match (self, packed) {
-            (Self::IndexedDb(log), Some(packed)) => log.read_feed_packed(query, &packed).await,
+        match (self, unpacking) {
+            (Self::IndexedDb(log), Some(unpacking)) => log.read_feed_packed(query, &unpacking).await,
             _ => self.read_feed(query).await,
         }
     }

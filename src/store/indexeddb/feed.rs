@@ -7,11 +7,11 @@ use web_sys::IdbCursor;
 
 use super::failure::{failed, thrown};
 use super::page::Page;
-use super::read::{PIPELINE, values_at};
+use super::read::{PIPELINE, ask};
 use super::records::{Lying, SEGMENT, number};
 use super::schema::LOG;
 use super::tail::Seen;
-use super::transaction::{Answer, Transaction};
+use super::transaction::{Answer, Transaction, all};
 use crate::error::StoreError;
 use crate::store::Query;
 use crate::version::Position;
@@ -88,13 +88,15 @@ pub(super) async fn forwards(
         };
         let before = last;
         for some in keys.chunks(PIPELINE) {
-            for record in records_of(transaction, some, end).await? {
-                if page.is_full() {
-                    return Ok(());
-                }
-                match record.and_then(|record| page.take_feed(&record, after)) {
-                    Ok(position) => last = position,
-                    Err(fault) => return page.damaged(fault, after, last),
+            for answer in records_of(transaction, some, end)? {
+                for value in values(answer.await?) {
+                    if page.is_full() {
+                        return Ok(());
+                    }
+                    match Lying::of(value).and_then(|record| page.take_feed(&record, after)) {
+                        Ok(position) => last = position,
+                        Err(fault) => return page.damaged(fault, after, last),
+                    }
                 }
             }
         }
@@ -145,11 +147,12 @@ pub(super) async fn backwards(
         };
         let limit = end;
         for some in keys.rchunks(PIPELINE) {
-            for record in records_of(transaction, some, limit).await?.into_iter().rev() {
+            let answers = all(records_of(transaction, some, limit)?).await?;
+            for value in answers.into_iter().rev().flat_map(|answer| values(answer).into_iter().rev()) {
                 if page.is_full() {
                     return Ok(());
                 }
-                match record.and_then(|record| page.take_feed_backwards(&record)) {
+                match Lying::of(value).and_then(|record| page.take_feed_backwards(&record)) {
                     Ok(first) => end = first,
                     Err(fault) => return page.damaged(fault, before, end),
                 }
@@ -167,24 +170,23 @@ fn first_width(query: &Query) -> u64 {
     (query.max_events as u64).clamp(WINDOW.0, WINDOW.1)
 }
 
-/// The records with these keys, which follow each other below `end`; each on its own may be none.
-async fn records_of(
-    transaction: &Transaction,
-    keys: &[f64],
-    end: Position,
-) -> Result<Vec<Result<Lying, StoreError>>, StoreError> {
-    let values = match keys {
+/// Asks for the records with these keys, which follow each other below `end`, one by one or together; see [`values`].
+fn records_of(transaction: &Transaction, keys: &[f64], end: Position) -> Result<Vec<Answer>, StoreError> {
+    match keys {
         [first, .., last] if last - first < (keys.len() * SMALL) as f64 => {
             let range = range(Position::new(*first as u64), end)?;
-            let values = transaction.get_all(LOG, range, Some(keys.len() as u32))?.await?;
-            values.unchecked_into::<Array>().to_vec()
+            Ok(vec![transaction.get_all(LOG, range, Some(keys.len() as u32))?])
         }
-        _ => {
-            let keys: Vec<JsValue> = keys.iter().map(|key| (*key).into()).collect();
-            values_at(transaction, &keys).await?
-        }
-    };
-    Ok(values.into_iter().map(Lying::of).collect())
+        _ => ask(transaction, &keys.iter().map(|key| (*key).into()).collect::<Vec<JsValue>>()),
+    }
+}
+
+/// What an answer holds: one record, or those that were asked for together.
+fn values(answer: JsValue) -> Vec<JsValue> {
+    match Array::is_array(&answer) {
+        true => answer.unchecked_into::<Array>().to_vec(),
+        false => vec![answer],
+    }
 }
 
 /// The first position of the record that holds this one.

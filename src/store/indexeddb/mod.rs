@@ -46,6 +46,7 @@ pub(crate) use append::{Answer, Outcomes};
 use cache::Cache;
 use channel::Channel;
 use connection::Connection;
+pub use page::Unpacking;
 pub(crate) use salvage::Salvage;
 pub use schema::Opening;
 use transaction::Transaction;
@@ -171,24 +172,24 @@ impl IndexedDbBackend {
     }
 }
 
-/// Readings for a reader that parses records itself: their texts are put into an array, as `read` says, and
-/// only the events that follow them are answered.
+/// Readings for a reader that parses records itself: it is handed their texts, as `page` says, and only the events
+/// that follow them are answered.
 impl IndexedDbBackend {
     pub(crate) async fn read_streams_packed(
         &self,
         streams: &[StreamId],
         query: &Query,
-        packed: &js_sys::Array,
+        unpacking: &Unpacking,
     ) -> Result<Vec<StreamSlice>, StoreError> {
-        self.0.read_streams(streams, query, Some(packed)).await
+        self.0.read_streams(streams, query, Some(unpacking)).await
     }
 
     pub(crate) async fn read_feed_packed(
         &self,
         query: &Query,
-        packed: &js_sys::Array,
+        unpacking: &Unpacking,
     ) -> Result<FeedSlice, StoreError> {
-        self.0.read_feed(query, Some(packed)).await
+        self.0.read_feed(query, Some(unpacking)).await
     }
 }
 

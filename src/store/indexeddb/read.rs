@@ -16,7 +16,7 @@ use super::Inner;
 use super::cache::Outbox;
 use super::failure::failed;
 use super::feed::{self, Window};
-use super::page::Page;
+use super::page::{Page, Unpacking};
 use super::records::{Lying, Record, moment, number};
 use super::schema::{BY_MOMENT, LOG};
 use super::streams::Reading;
@@ -31,12 +31,12 @@ use crate::version::{EventVersion, Position};
 pub(super) const PIPELINE: usize = 64;
 
 impl Inner {
-    /// With `packed`, an array per stream of what its records hold is put there; see [`Page`].
+    /// With `unpacking`, records are handed to it as they are, a reading for each stream; see [`Page`].
     pub(super) async fn read_streams(
         &self,
         streams: &[StreamId],
         query: &Query,
-        packed: Option<&Array>,
+        unpacking: Option<&Unpacking>,
     ) -> Result<Vec<StreamSlice>, StoreError> {
         let transaction = self.begin_read().await?;
         let readings = streams.iter().map(|stream| Reading::begin(&transaction, stream, query));
@@ -44,22 +44,18 @@ impl Inner {
         let seen = self.look(&transaction).await?;
         let outbox = self.pending(&transaction, &seen, query).await?;
         let heads = self.heads(&transaction, &seen, &mut streams.iter()).await?;
-        let slices = readings.into_iter().map(|reading| {
-            let packed = packed.map(|packed| {
-                let of_stream = Array::new();
-                packed.push(&of_stream);
-                of_stream
-            });
-            reading.slice(&seen, &outbox, &heads, Page::new(query, packed)).boxed_local()
+        let slices = (0..).zip(readings).map(|(number, reading)| {
+            let page = Page::new(query, unpacking.map(|unpacking| (unpacking.clone(), number)));
+            reading.slice(&seen, &outbox, &heads, page).boxed_local()
         });
         together(slices.collect()).await
     }
 
-    /// With `packed`, what the records hold is put there; see [`Page`].
+    /// With `unpacking`, records are handed to it as they are; see [`Page`].
     pub(super) async fn read_feed(
         &self,
         query: &Query,
-        packed: Option<&Array>,
+        unpacking: Option<&Unpacking>,
     ) -> Result<FeedSlice, StoreError> {
         let transaction = self.begin_read().await?;
         let after = query.after.and_then(Place::position);
@@ -68,7 +64,7 @@ impl Inner {
         let window = is_forwards.then(|| Window::first(&transaction, query, after.unwrap_or_default()));
         let seen = self.look(&transaction).await?;
         let outbox = self.pending(&transaction, &seen, query).await?;
-        let mut page = Page::new(query, packed.cloned());
+        let mut page = Page::new(query, unpacking.map(|unpacking| (unpacking.clone(), 0)));
         if query.from_version > EventVersion::ZERO.next() || query.to_version < EventVersion::MAX {
             page = page.unpacked();
         }
@@ -198,13 +194,10 @@ pub(super) async fn records_at(
     transaction: &Transaction,
     keys: &[JsValue],
 ) -> Result<Vec<Lying>, StoreError> {
-    values_at(transaction, keys).await?.into_iter().map(Lying::of).collect()
+    transaction::all(ask(transaction, keys)?).await?.into_iter().map(Lying::of).collect()
 }
 
-pub(super) async fn values_at(
-    transaction: &Transaction,
-    keys: &[JsValue],
-) -> Result<Vec<JsValue>, StoreError> {
-    let answers = keys.iter().map(|key| transaction.get(LOG, key)).collect::<Result<Vec<_>, _>>()?;
-    transaction::all(answers).await
+/// Asks for the records with these keys.
+pub(super) fn ask(transaction: &Transaction, keys: &[JsValue]) -> Result<Vec<Answer>, StoreError> {
+    keys.iter().map(|key| transaction.get(LOG, key)).collect()
 }

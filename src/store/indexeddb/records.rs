@@ -268,12 +268,12 @@ impl Lying {
     }
 
     /// Its text, its first position and how many events it holds.
-    pub(super) fn parts(&self) -> Result<[JsValue; 3], StoreError> {
+    pub(super) fn parts(&self) -> Result<(JsValue, f64, f64), StoreError> {
         let (text, first, count) = (self.value.t(), self.first()?, self.count()?);
         if !text.is_string() {
             return Err(self.corrupt("it has no text"));
         }
-        Ok([text, number(first.get()).into(), number(count).into()])
+        Ok((text, number(first.get()), number(count)))
     }
 
     /// The last version of a stream that it holds, if it holds the stream.

@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::cache::{Outbox, stream_range};
 use super::failure::failed;
 use super::page::{Page, events_of};
-use super::read::{PIPELINE, records_at};
+use super::read::{PIPELINE, ask, records_at};
 use super::records::{Lying, Record, number, stream_key};
 use super::schema::{BY_STREAM, LOG};
 use super::tail::Seen;
@@ -94,7 +94,8 @@ impl<'a> Reading<'a> {
             let mut rest = some.as_slice();
             while !rest.is_empty() && from <= last && !page.is_full() {
                 let (now, later) = rest.split_at(chunk.min(rest.len()));
-                for record in records_at(self.transaction, now).await? {
+                for answer in ask(self.transaction, now)? {
+                    let record = Lying::of(answer.await?)?;
                     from = page.take_stream(&record, self.stream, from, last)?.next();
                 }
                 (rest, chunk) = (later, PIPELINE);
