@@ -136,8 +136,8 @@ if (wantedBrowsers().includes('chromium')) {
       for (let kill = 0; kill < KILLS; kill += 1) {
         browser = await launchChromiumProfile(profile.userDataDir);
         page = await openPage(browser, site.url, load);
-        // The first die in the upgrade, or around it; later ones in a compaction, which begins a second after it.
-        const pause = kill % 2 === 0 ? Math.random() * 40 : 1_000 + Math.random() * 60;
+        // Some die in the upgrade, or around it, others in a compaction, which begins a tenth of a second after it.
+        const pause = kill % 2 === 0 ? Math.random() * 40 : 100 + Math.random() * 120;
         await page.evaluate((pause) => {
           globalThis.opening = EventStore.open('old').then(() => new Promise((go) => setTimeout(go, 1_000)));
           return new Promise((go) => setTimeout(go, pause));

@@ -130,6 +130,11 @@ impl Cache {
         self.seen.clone().filter(|seen| seen.is_trusted(self.own.as_ref()))
     }
 
+    /// The state, as far as it is known.
+    pub(super) fn state(&self) -> State {
+        self.seen.as_ref().map(|seen| seen.state.clone()).unwrap_or_default()
+    }
+
     pub(super) fn own(&self) -> Option<Own> {
         self.own.clone()
     }

@@ -1,10 +1,10 @@
 //! Compaction: small records that lie next to each other in the log become large ones, while nothing else is done.
 //!
-//! Schema 2 writes no small records, but for those that hold the rest of a log that was cut; schema 1 wrote one for
-//! each transaction. A step is one transaction, so that one that is killed has not begun; what it replaced is found
-//! by the same keys, positions and versions as before.
+//! Commits that are too large for the tail, and smaller than a record, leave small ones, and schema 1 wrote one for each
+//! transaction. A step is one transaction, so that one that is killed has not begun; what it replaced is found by the
+//! same keys, positions and versions as before.
 
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -15,83 +15,142 @@ use super::cache::Added;
 use super::failure::failed;
 use super::fold;
 use super::read::records_at;
-use super::records::{SEGMENT, number};
+use super::records::{Lying, SMALL, number};
 use super::schema::LOG;
 use super::state::State;
-use super::write::Look;
+use super::write::{Look, Writing};
 use crate::error::StoreError;
 use crate::timer::sleep;
 use crate::version::Position;
 
-/// How long a store is left alone before a step, in milliseconds.
-const IDLE_MS: u64 = 1_000;
-/// Records that a step looks at, at most.
+/// How long nobody writes before a step, in milliseconds.
+const IDLE_MS: u64 = 100;
+/// How long others have the thread between two steps: a frame.
+const PAUSE_MS: u64 = 16;
+/// Records that a step looks for, at most.
 const STEP: usize = 512;
+/// Events and bytes that a step moves, about: as much as a page does not notice.
+const STEP_EVENTS: u64 = 1_024;
+const STEP_BYTES: usize = 4 << 20;
+/// Small records that are read at a time.
+const READ: usize = 16;
+/// So many records that are as they should be are looked for again, rather than that it is written that they are.
+const FEW: usize = 64;
+
+/// A record: its first position, and the position behind it.
+type Span = (u64, u64);
 
 impl Inner {
-    /// Compacts, step by step, while nobody writes. Ends with the log's last small record, or with the store.
-    pub(super) fn compact_while_idle(self: &Rc<Self>, state: &State) {
-        if state.compacted < state.folded {
-            spawn_local(step_by_step(Rc::downgrade(self)));
+    /// Compacts what was not looked at yet, step by step, once nobody writes.
+    pub(super) fn compact_when_idle(&self, state: &State) {
+        let is_new = state.compacted < state.folded && state.folded != self.examined.get();
+        if is_new && !self.is_compacting.replace(true) {
+            spawn_local(step_by_step(self.this.clone(), state.changes));
         }
     }
 
-    /// Compacts some of what was not looked at yet; answers whether there is more.
-    pub(super) async fn compact(&self) -> Result<bool, StoreError> {
+    fn known_state(&self) -> State {
+        self.cache.borrow().state()
+    }
+
+    /// One step; answers whether there is more to do.
+    async fn compact(&self) -> Result<bool, StoreError> {
         let mut writing = self.begin_write(Look::First).await?;
-        let (from, folded) = (writing.after.compacted.next(), writing.after.folded);
-        if from > folded {
-            return Ok(false);
-        }
-        let range = idb::KeyRange::bound(&key(from), &key(folded), None, None).map_err(failed)?;
-        let keys = writing.transaction.get_all_keys(LOG, range, Some(STEP as u32))?.await?;
-        let keys: Vec<u64> = keys
-            .unchecked_into::<Array>()
-            .iter()
-            .filter_map(|key| key.as_f64())
-            .map(|key| key as u64)
-            .collect();
-        let is_last = keys.len() < STEP;
-        // Where each ends is known by where the next begins; the last of several is left for the next step.
-        let end = if is_last { folded.get() + 1 } else { keys.last().copied().unwrap_or_default() };
-        let ends = keys.iter().skip(1).copied().chain(is_last.then_some(end));
-        let records: Vec<(u64, u64)> = keys.iter().copied().zip(ends).collect();
-        for run in runs(&records) {
-            let keys: Vec<JsValue> = run.iter().map(|(first, _)| number(*first).into()).collect();
-            let small = records_at(&writing.transaction, &keys).await?;
-            for key in keys {
-                writing.transaction.delete(LOG, key)?;
+        let folded = writing.after.folded;
+        self.examined.set(folded);
+        let spans = spans(&writing).await?;
+        let is_last = spans.len() < STEP;
+        let Some(run) = small_run(&spans) else {
+            // A last small one is left for the next that comes.
+            let end = spans.last().map(|(first, end)| if is_small(&(*first, *end)) { first } else { end });
+            if let Some(end) = end.filter(|_| spans.len() >= FEW) {
+                writing.after.compacted = Position::new(end - 1);
+                writing.commit(Added::Nothing)?.await?;
             }
-            for record in fold::packed(fold::read(&small)) {
+            return Ok(!is_last);
+        };
+        let small = read_some(&writing, run).await?;
+        let end = run.get(small.len().saturating_sub(1)).map_or(folded.get() + 1, |(_, end)| *end);
+        let large = fold::packed(fold::read(&small));
+        if large.len() < small.len() {
+            for record in &small {
+                writing.transaction.delete(LOG, record.key()?)?;
+            }
+            for record in large {
                 writing.transaction.add(LOG, &record.key()?, record.value())?;
             }
         }
         writing.after.compacted = Position::new(end - 1);
         writing.commit(Added::Nothing)?.await?;
-        Ok(!is_last)
+        Ok(end <= folded.get())
     }
 }
 
-async fn step_by_step(store: Weak<Inner>) {
+/// The records that were not looked at yet, the first of them.
+async fn spans(writing: &Writing<'_>) -> Result<Vec<Span>, StoreError> {
+    let (from, folded) = (writing.after.compacted.next(), writing.after.folded);
+    if from > folded {
+        return Ok(Vec::new());
+    }
+    let range = idb::KeyRange::bound(&key(from), &key(folded), None, None).map_err(failed)?;
+    // Where each ends is known by where the next begins.
+    let keys = writing.transaction.get_all_keys(LOG, range, Some(STEP as u32 + 1))?.await?;
+    let keys: Vec<u64> =
+        keys.unchecked_into::<Array>().iter().filter_map(|key| key.as_f64()).map(|key| key as u64).collect();
+    let ends = keys.iter().skip(1).copied().chain([folded.get() + 1]);
+    Ok(keys.iter().copied().zip(ends).take(STEP).collect())
+}
+
+/// Reads some of these records, at least two where there are as many.
+async fn read_some(writing: &Writing<'_>, run: &[Span]) -> Result<Vec<Lying>, StoreError> {
+    let (mut read, mut bytes) = (Vec::new(), 0);
+    for some in run.chunks(READ) {
+        let keys: Vec<JsValue> = some.iter().map(|(first, _)| number(*first).into()).collect();
+        let records = records_at(&writing.transaction, &keys).await?;
+        bytes += records.iter().map(Lying::size).sum::<usize>();
+        read.extend(records);
+        if bytes > STEP_BYTES {
+            break;
+        }
+    }
+    Ok(read)
+}
+
+async fn step_by_step(store: Weak<Inner>, mut changes: u64) {
+    let mut pause = IDLE_MS;
     loop {
-        sleep(IDLE_MS).await;
+        sleep(pause).await;
         let Some(store) = store.upgrade() else { return };
-        if store.is_writing() {
+        let state = store.known_state();
+        if store.is_writing() || state.changes != changes {
+            (changes, pause) = (state.changes, IDLE_MS);
             continue;
         }
-        // A failure is of the storage, and whoever uses the store meets it there.
-        if !store.compact().await.unwrap_or(false) {
+        let compacted = store.compact().await;
+        let state = store.known_state();
+        if !matches!(compacted, Ok(true)) {
+            store.is_compacting.set(false);
+            // A failure is of the storage, and whoever uses the store meets it there.
+            if compacted.is_ok() {
+                store.compact_when_idle(&state);
+            }
             return;
         }
+        (changes, pause) = (state.changes, PAUSE_MS);
     }
 }
 
-/// Neighbours of which none is as large as a record should be, and several make one; each as its first position
-/// and the position behind it.
-fn runs(records: &[(u64, u64)]) -> Vec<&[(u64, u64)]> {
-    let is_small = |(first, end): &(u64, u64)| end - first < SEGMENT as u64 / 2;
-    let runs = records.chunk_by(|one, other| is_small(one) && is_small(other));
-    runs.filter(|run| run.len() > 1).collect()
+/// The first neighbors of which none is as large as a record should be, and several make one; as many as a step moves.
+fn small_run(spans: &[Span]) -> Option<&[Span]> {
+    let mut runs = spans.chunk_by(|one, other| is_small(one) && is_small(other));
+    let run = runs.find(|run| run.len() > 1)?;
+    let (first, _) = run.first()?;
+    let count = run.iter().take_while(|(_, end)| end - first <= STEP_EVENTS).count();
+    run.get(..count)
+}
+
+fn is_small((first, end): &Span) -> bool {
+    end - first < SMALL as u64
 }
 
 fn key(position: Position) -> JsValue {

@@ -4,11 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::records::{self, Lying, Record, SEGMENT};
+use super::records::{self, Lying, Record, SEGMENT, SEGMENT_BYTES};
 use crate::event::{CommitId, Expectation, RawEvent};
-
-/// Bytes of payloads and metadata in a record, about; an event that is larger has one of its own.
-const SEGMENT_BYTES: usize = 1 << 20;
 
 /// What stands next to each other in the log.
 pub(super) enum Part {

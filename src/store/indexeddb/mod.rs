@@ -30,7 +30,7 @@ mod transaction;
 mod write;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use event_listener::{Event as Wakeup, EventListener};
 use js_sys::Function;
@@ -39,7 +39,7 @@ use super::backend::{Backend, FeedSlice, Query, StreamSlice};
 use crate::error::StoreError;
 use crate::event::json::quoted;
 use crate::event::{Commit, EventId, IdGenerator, Place, StreamId};
-use crate::version::Outcome;
+use crate::version::{Outcome, Position};
 
 use append::Queue;
 pub(crate) use append::{Answer, Outcomes};
@@ -91,6 +91,7 @@ impl std::str::FromStr for Durability {
 pub struct IndexedDbBackend(Rc<Inner>);
 
 struct Inner {
+    this: Weak<Inner>,
     connection: Rc<Connection>,
     durability: Durability,
     ids: IdGenerator,
@@ -98,6 +99,9 @@ struct Inner {
     queue: RefCell<Queue>,
     signals: Rc<Signals>,
     channel: RefCell<Option<Channel>>,
+    is_compacting: Cell<bool>,
+    /// Up to here the log was looked at for small records; where none is left to compact, that is not written.
+    examined: Cell<Position>,
 }
 
 /// What the database's events reach.
@@ -132,7 +136,8 @@ impl IndexedDbBackend {
     pub async fn open(name: &str, durability: Durability, opening: Opening) -> Result<Self, StoreError> {
         let signals = Rc::<Signals>::default();
         let connection = Connection::open(name, opening, &signals).await?;
-        let inner = Inner {
+        let inner = Rc::new_cyclic(|this| Inner {
+            this: this.clone(),
             channel: RefCell::new(Channel::open(name, &signals)),
             connection,
             durability,
@@ -140,13 +145,14 @@ impl IndexedDbBackend {
             cache: RefCell::default(),
             queue: RefCell::default(),
             signals,
-        };
+            is_compacting: Cell::default(),
+            examined: Cell::default(),
+        });
         let seen = inner.look(&inner.begin_read().await?).await?;
         if let Some(clock) = seen.state.clock {
             inner.ids.resume(clock);
         }
-        let inner = Rc::new(inner);
-        inner.compact_while_idle(&seen.state);
+        inner.compact_when_idle(&seen.state);
         Ok(Self(inner))
     }
 

@@ -31,6 +31,10 @@ use crate::version::{EventVersion, Position};
 /// Events of a record at most: few enough to read one of them, many enough to read all of them fast. Records of 64 KiB
 /// and more are compressed by Chromium on their way to the disk, so that four of them cost half of what eight do.
 pub(super) const SEGMENT: usize = 256;
+/// A record of fewer events is small, if they are not large ones.
+pub(super) const SMALL: usize = SEGMENT / 2;
+/// Bytes of payloads and metadata in a record, about; an event that is larger has one of its own.
+pub(super) const SEGMENT_BYTES: usize = 1 << 20;
 
 #[wasm_bindgen]
 extern "C" {
@@ -243,6 +247,11 @@ impl Lying {
     pub(super) fn size(&self) -> usize {
         let characters = || self.value.t().dyn_ref::<js_sys::JsString>().map(|text| text.length() as usize);
         self.size.or_else(characters).unwrap_or_default()
+    }
+
+    /// Whether it would better be part of a larger one.
+    pub(super) fn is_small(&self) -> bool {
+        self.count().is_ok_and(|count| count < SMALL as u64) && self.size() < SEGMENT_BYTES / 2
     }
 
     /// The streams that it holds, each with the last version of it that it holds.

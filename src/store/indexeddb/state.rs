@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) head: Position,
     /// The position of the last event in the log; what is behind it lies in the tail.
     pub(super) folded: Position,
-    /// Up to here the log's records are as large as they should be.
+    /// Up to here the log's records are as large as they should be; what is behind it is to be looked at.
     pub(super) compacted: Position,
     /// How often confirmed events were taken out again: what was known of streams then is true no longer.
     pub(super) restarts: u64,

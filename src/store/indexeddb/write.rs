@@ -142,11 +142,12 @@ impl<'a> Writing<'a> {
 
     fn put_in_log(&mut self, parts: Vec<fold::Part>) -> Result<(), StoreError> {
         self.bytes = usize::MAX;
-        for record in fold::packed(parts) {
+        let records = fold::packed(parts);
+        for record in &records {
             // A key that is taken would be a position that is given twice.
             self.transaction.add(LOG, &record.key()?, record.value())?;
         }
-        if self.after.compacted == self.after.folded {
+        if self.after.compacted == self.after.folded && !records.iter().any(Lying::is_small) {
             self.after.compacted = self.after.head;
         }
         self.after.folded = self.after.head;
@@ -189,6 +190,7 @@ impl<'a> Writing<'a> {
         Ok(async move {
             match ending.await? {
                 Committed::Done => {
+                    self.inner.compact_when_idle(&self.after);
                     let mut cache = self.inner.cache.borrow_mut();
                     cache.advance(self.before, self.is_folding, next, self.after, added);
                     drop(cache);

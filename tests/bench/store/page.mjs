@@ -9,6 +9,13 @@ const COMMIT = 100;
 const PAGE = 1_000;
 /** How long a new browser is left to itself before it is measured: it loads pages of its own, on the same processors. */
 const STARTING_MS = 1_500;
+/**
+ * How long a store that was filled is left to itself before it is read, in milliseconds: an app mostly reads what was
+ * written some time ago, and stores as well as browsers tidy up when they have written.
+ */
+const SETTLING_MS = 1_000;
+
+const passed = (ms) => new Promise((over) => setTimeout(over, ms));
 
 const event = (number) => ({ type: 'OrderPlaced', payload: payload(number) });
 
@@ -109,6 +116,7 @@ const rows = {
   stream: (adapter) =>
     using(adapter, 'stream', 'relaxed', async (store) => {
       await fill(store, 10_000, 1);
+      await passed(SETTLING_MS);
       return rate(async () => {
         const events = await store.readStream('stream-0');
         expectEvents(events, 10_000);
@@ -118,6 +126,7 @@ const rows = {
   feed: (adapter) =>
     using(adapter, 'feed', 'relaxed', async (store) => {
       await fill(store, 10_000, 10);
+      await passed(SETTLING_MS);
       return rate(() => readByPages(store, 10_000));
     }),
   singles: (adapter) =>
@@ -125,6 +134,7 @@ const rows = {
       for (let version = 0; version < 2_000; version += 1) {
         await store.append('stream', version, [event(version)]);
       }
+      await passed(SETTLING_MS);
       return rate(() => readByPages(store, 2_000));
     }),
 };
@@ -140,7 +150,7 @@ export const prepare = async ({ adapter, count }) =>
 
 /** Milliseconds from nothing, not even the program, to the first page of events. */
 export async function opening({ adapter }) {
-  await new Promise((settled) => setTimeout(settled, STARTING_MS));
+  await passed(STARTING_MS);
   const began = performance.now();
   const { open } = await load(adapter);
   const store = await open('opened', 'relaxed');
