@@ -2,7 +2,7 @@
 //!
 //! Each is one transaction, so one moment; none reads more of the log than it needs, by more than a few records.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -17,7 +17,7 @@ use super::cache::Outbox;
 use super::failure::failed;
 use super::feed::{self, Window};
 use super::page::{Page, Unpacking};
-use super::records::{Lying, Record, moment, number};
+use super::records::{Lying, Record, insert, moment, number};
 use super::schema::{BY_MOMENT, LOG};
 use super::streams::Reading;
 use super::tail::Seen;
@@ -118,8 +118,8 @@ impl Inner {
                 found.extend(events.filter(|event| ids.contains(&event.id)).map(|event| (event.id, event)));
             }
         }
-        let mut moments = BTreeSet::new();
-        moments.extend(ids.iter().copied().map(moment));
+        let mut moments = Vec::new();
+        ids.iter().for_each(|id| insert(&mut moments, moment(*id)));
         let (Some(first), Some(last)) = (moments.first(), moments.last()) else { return Ok(found) };
         let index = transaction.index(LOG, BY_MOMENT)?;
         // Ids that are new to the store, the usual case, are mostly of moments that it knows nothing of.
@@ -127,8 +127,7 @@ impl Inner {
         if Answer::of(index.get_key(range.map_err(failed)?).map_err(failed)?).await?.is_undefined() {
             return Ok(found);
         }
-        let mut keys = BTreeSet::new();
-        let moments: Vec<u64> = moments.into_iter().collect();
+        let mut keys = Vec::new();
         for some in moments.chunks(PIPELINE) {
             let answers = some.iter().map(|moment| {
                 let range = KeyRange::only(&number(*moment).into()).map_err(failed)?;
@@ -136,7 +135,7 @@ impl Inner {
             });
             for answer in transaction::all(answers.collect::<Result<_, StoreError>>()?).await? {
                 let some = answer.unchecked_into::<Array>().into_iter();
-                keys.extend(some.filter_map(|key| key.as_f64()).map(|key| key as u64));
+                some.filter_map(|key| key.as_f64()).for_each(|key| insert(&mut keys, key as u64));
             }
         }
         let keys: Vec<JsValue> = keys.into_iter().map(|key| number(key).into()).collect();

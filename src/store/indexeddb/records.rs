@@ -9,7 +9,7 @@
 //! Whatever is decoded here is held against its checksum first, so that damage is neither pushed nor written anew.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use chrono::DateTime;
@@ -108,7 +108,7 @@ pub(super) type Expectations<'a> = HashMap<CommitId, &'a [Expectation]>;
 pub(super) fn encode(events: &[RawEvent], expected: &Expectations<'_>) -> Lying {
     let mut streams: Numbered<StreamId, EventVersion> = Numbered::default();
     let mut types: Numbered<EventType, ()> = Numbered::default();
-    let mut moments = BTreeSet::new();
+    let mut moments = Vec::new();
     let mut commits: Vec<Part<WrittenRow<'_>>> = Vec::new();
     for event in events {
         if commits.last().is_none_or(|part| part.id != event.commit_id) {
@@ -116,7 +116,7 @@ pub(super) fn encode(events: &[RawEvent], expected: &Expectations<'_>) -> Lying 
             let expected = expected.map(|expected| expected.iter().cloned().map(Expected).collect());
             commits.push(Part { id: event.commit_id, expected, events: Vec::new() });
         }
-        moments.insert(moment(event.id));
+        insert(&mut moments, moment(event.id));
         let stream = streams.number(&event.stream_id, event.version);
         let row = WrittenRow { stream, event_type: types.number(&event.event_type, ()), event };
         if let Some(part) = commits.last_mut() {
@@ -367,6 +367,13 @@ pub(super) fn stream_key(stream: &StreamId, version: f64) -> JsValue {
 /// written together were mostly made together, and an entry for each would cost a third of the writing.
 pub(super) fn moment(id: EventId) -> u64 {
     id.timestamp_millis() >> 4
+}
+
+/// Adds a number to an ascending list that has each once: mostly it is the last. A tree would be more to download.
+pub(super) fn insert(numbers: &mut Vec<u64>, number: u64) {
+    if let Err(place) = numbers.binary_search(&number) {
+        numbers.insert(place, number);
+    }
 }
 
 /// A key or count as JavaScript has it.
