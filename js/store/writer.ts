@@ -28,7 +28,8 @@ export class Writer {
   write(batch: string, signal?: AbortSignal): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       this.#turn.push({ batch, signal, resolve, reject });
-      if (this.#turn.length === 1) queueMicrotask(() => this.#end());
+      // Cheaper than `queueMicrotask`, in every browser.
+      if (this.#turn.length === 1) Promise.resolve().then(() => this.#end());
     });
   }
 

@@ -96,7 +96,7 @@ export async function buildModule(name) {
   if (shrink) {
     await step(`shrinking ${name}`, () => shrinkModule(path.join(work, 'eventcore_bg.wasm')));
     shorten(work);
-    passTextsAtOnce(work);
+    quicken(work);
     writeInline(work);
   }
   deliver(work, name, shrink ? INLINE : []);
@@ -123,6 +123,15 @@ function shorten(work) {
   }
 }
 
+/** What may throw, as the generator has it: a function and a list of arguments are made for each call. */
+const CATCHING =
+  / function\(\) \{ return handleError\(function \((.*)\) \{\n([\s\S]*?) {8}\}, arguments\); \},\n/g;
+const HANDLING =
+  /(function handleError\()f, args(\) \{\n) {4}try \{\n.*\n {4}\} catch \(e\) \{\n([\s\S]*?) {4}\}\n(\}\n)/;
+
+/** What is done next; it costs a browser more than what follows a promise. */
+const QUEUEING = '            queueMicrotask(arg0);\n';
+
 /** A text that is passed to the module, as the generator has it: a character at a time while all are ASCII. */
 const PASSING =
   / {4}let offset = 0;\n\n( {4}for [\s\S]*?\n {4}\}\n) {4}if \(offset !== len\) \{\n {8}if [\s\S]*?\n {8}\}\n/;
@@ -130,12 +139,30 @@ const PASSING =
 /** From here on, in characters, a call of the browser's encoder is cheaper than a loop. */
 const LONG = 128;
 
-/** Encodes long texts at once. */
-function passTextsAtOnce(work) {
+/** Makes calls across the module's border cheaper. */
+function quicken(work) {
   const file = path.join(work, 'eventcore.js');
-  const glue = readFileSync(file, 'utf8');
+  writeFileSync(file, passTextsAtOnce(followPromise(catchInPlace(readFileSync(file, 'utf8')))));
+}
+
+function catchInPlace(glue) {
+  const caught = glue
+    .replace(HANDLING, '$1e$2$3$4')
+    .replace(CATCHING, ' function($1) { try {\n$2        } catch (e) { handleError(e); } },\n');
+  const isDone = caught.includes('function handleError(e)') && !caught.includes(', arguments)');
+  if (!isDone) throw new Failure('the glue catches in another way: see CATCHING');
+  return caught;
+}
+
+function followPromise(glue) {
+  if (!glue.includes(QUEUEING)) throw new Failure('the glue queues in another way: see QUEUEING');
+  return `${glue.replace(QUEUEING, '            resolved.then(arg0);\n')}\nconst resolved = Promise.resolve();\n`;
+}
+
+/** Encodes long texts at once. */
+function passTextsAtOnce(glue) {
   if (!PASSING.test(glue)) throw new Failure('the glue passes texts in another way: see PASSING');
-  const faster = glue.replace(
+  return glue.replace(
     PASSING,
     (_, loop) => `    let offset = 0;
     let read = 0;
@@ -149,7 +176,6 @@ ${loop.replaceAll(/^/gm, '    ').trimEnd()}
         arg = arg.slice(read);
 `,
   );
-  writeFileSync(file, faster);
 }
 
 function writeInline(work) {
