@@ -34,6 +34,8 @@ struct State {
     tick: Tick,
     /// State of SplitMix64; none before the first id, since an edge worker has no entropy while it starts.
     random: Option<u64>,
+    /// Random bits that were asked for and not used yet.
+    spare: Option<u64>,
     last: Option<EventId>,
 }
 
@@ -72,6 +74,15 @@ impl IdGenerator {
         EventId::made(self.next_uuid())
     }
 
+    /// Asks for the random bits of the next id, so that whoever needs it does not wait for them.
+    #[cfg(any(test, all(target_family = "wasm", feature = "client")))]
+    pub(crate) fn prepare(&self) {
+        let mut state = self.lock();
+        if state.spare.is_none() {
+            state.spare = Some((self.entropy)() as u64);
+        }
+    }
+
     /// The next id, for a commit; of the same sequence.
     pub fn next_commit(&self) -> CommitId {
         CommitId::made(self.next_uuid())
@@ -107,14 +118,15 @@ impl IdGenerator {
         let later = now > state.tick.millis;
         let mut random = match state.random {
             Some(random) if !later => random,
-            _ => (self.entropy)() as u64,
+            _ => state.spare.take().unwrap_or_else(|| (self.entropy)() as u64),
         };
         let bits = split_mix(&mut random);
         // 16 bits, and the low 48 go into the id: 67 million ids are left in the millisecond.
         let start = (bits >> 48) as u32;
         let tick = if later { Tick { millis: now, counter: start } } else { state.tick.after(start) };
         let uuid = tick.with_random(bits);
-        *state = State { tick, random: Some(random), last: Some(EventId::made(uuid)) };
+        let (random, last) = (Some(random), Some(EventId::made(uuid)));
+        *state = State { tick, random, last, ..*state };
         uuid
     }
 

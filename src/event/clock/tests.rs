@@ -46,6 +46,26 @@ fn what_is_made_is_a_uuid_of_version_7_now() {
     assert!((before..=now_millis()).contains(&id.timestamp_millis()));
 }
 
+#[test]
+fn random_bits_that_were_asked_for_ahead_are_used_once() {
+    let (wall, asked) = (Arc::new(AtomicU64::new(NOW)), Arc::new(AtomicU64::new(0)));
+    let (read, counts) = (wall.clone(), asked.clone());
+    let ids = IdGenerator::with(
+        move || read.fetch_add(1, Ordering::Relaxed),
+        move || counts.fetch_add(1, Ordering::Relaxed).into(),
+    );
+    let random = |id: EventId| id.as_uuid().as_u128() & ((1 << 48) - 1);
+    let expected: Vec<u128> =
+        (0..3).map(|asked| (split_mix(&mut { asked }) & ((1 << 48) - 1)).into()).collect();
+    ids.prepare();
+    ids.prepare();
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "what is there is not asked for again");
+    let made = [random(ids.next()), random(ids.next())];
+    ids.prepare();
+    assert_eq!([made[0], made[1], random(ids.next())], expected[..]);
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
 #[cfg(not(target_family = "wasm"))]
 #[test]
 fn eight_threads_never_repeat_an_id() {

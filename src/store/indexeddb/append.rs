@@ -215,6 +215,7 @@ impl Inner {
             answer.foresee(own);
             foreseen = rest;
         }
+        self.ids.prepare();
         drop((accepted, admission));
         let ended = ending.await;
         if !matches!(ended, Ok(true)) {
