@@ -28,7 +28,7 @@ export class Writer {
   write(batch: string, signal?: AbortSignal): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       this.#turn.push({ batch, signal, resolve, reject });
-      // Cheaper than `queueMicrotask`, in every browser.
+      // Cheaper than `queueMicrotask` in Chromium and Firefox.
       if (this.#turn.length === 1) Promise.resolve().then(() => this.#end());
     });
   }

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Inner;
 use super::cache::Added;
-use super::failure::failed;
+use super::feed;
 use super::fold;
 use super::read::records_at;
 use super::records::{Lying, SMALL, number};
@@ -62,7 +62,7 @@ impl Inner {
         let is_last = spans.len() < STEP;
         let Some(run) = small_run(&spans) else {
             // A last small one is left for the next that comes.
-            let end = spans.last().map(|(first, end)| if is_small(&(*first, *end)) { first } else { end });
+            let end = spans.last().map(|span| if is_small(span) { span.0 } else { span.1 });
             if let Some(end) = end.filter(|_| spans.len() >= FEW) {
                 writing.after.compacted = Position::new(end - 1);
                 writing.commit(Added::Nothing)?.await?;
@@ -92,7 +92,7 @@ async fn spans(writing: &Writing<'_>) -> Result<Vec<Span>, StoreError> {
     if from > folded {
         return Ok(Vec::new());
     }
-    let range = idb::KeyRange::bound(&key(from), &key(folded), None, None).map_err(failed)?;
+    let range = feed::range(from, folded.next())?;
     // Where each ends is known by where the next begins.
     let keys = writing.transaction.get_all_keys(LOG, range, Some(STEP as u32 + 1))?.await?;
     let keys: Vec<u64> =
@@ -151,8 +151,4 @@ fn small_run(spans: &[Span]) -> Option<&[Span]> {
 
 fn is_small((first, end): &Span) -> bool {
     end - first < SMALL as u64
-}
-
-fn key(position: Position) -> JsValue {
-    number(position.get()).into()
 }

@@ -198,7 +198,8 @@ pub(super) async fn record_of(transaction: &Transaction, position: Position) -> 
     first.map(|first| Position::new(first as u64)).ok_or_else(|| hole(position))
 }
 
-fn range(from: Position, end: Position) -> Result<KeyRange, StoreError> {
+/// The keys of records that begin at these positions, the last excluded.
+pub(super) fn range(from: Position, end: Position) -> Result<KeyRange, StoreError> {
     KeyRange::bound(&key(from), &key(end), None, Some(true)).map_err(failed)
 }
 
